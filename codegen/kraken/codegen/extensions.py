@@ -1,0 +1,199 @@
+"""Every ``x-kraken-*`` key of the specs: where it may stand, what it may hold, what it means.
+
+This table is the only list. The checker validates documents against it, the reference page
+``docs/spec-keys.md`` is rendered from it, and a key that is not in it is an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+
+class Extension(NamedTuple):
+    """One ``x-kraken-*`` key."""
+
+    key: str
+    places: tuple[str, ...]
+    """Where it may stand: document, operation, channel, parameter, property or schema."""
+    value: Json
+    """JSON Schema of its value."""
+    meaning: str
+    required: bool = False
+    """Whether every such place must have it (documents without paths or channels are exempt)."""
+
+
+def _enum(*values: str) -> Json:
+    return {"type": "string", "enum": list(values)}
+
+
+_TEXT: Json = {"type": "string", "minLength": 1}
+_TEXTS: Json = {"type": "array", "items": _TEXT}
+_NAME: Json = {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$"}
+
+EXTENSIONS: tuple[Extension, ...] = (
+    # ------------------------------------------------------------------ documents
+    Extension(
+        "x-kraken-product", ("document",), _enum("spot", "futures", "unified"),
+        "The product that the document belongs to; it becomes the package `kraken.<product>`.", True,
+    ),
+    Extension(
+        "x-kraken-group", ("document",), _NAME,
+        "Kraken's own documentation section in snake case; for REST it becomes the attribute of the client.", True,
+    ),
+    Extension(
+        "x-kraken-envelope", ("document",), _enum("spot", "futures", "bare"),
+        "How replies are wrapped: `spot` is `{error, result}`, `futures` is `{result, serverTime, ...}`, `bare` is not wrapped.",
+    ),
+    # ------------------------------------------------------------------ operations, channels and methods
+    Extension(
+        "x-kraken-auth", ("operation", "channel"), _enum("none", "optional", "required"),
+        "Whether the request is signed (REST) or carries a token (WebSocket).", True,
+    ),
+    Extension(
+        "x-kraken-permissions", ("operation", "channel"), _TEXTS,
+        "API key permissions, in Kraken's words. Alternatives stand in one text, joined by ` or `.", True,
+    ),
+    Extension(
+        "x-kraken-retry", ("operation",), _enum("safe", "never"),
+        "Whether the same request may be sent again by the client after a lost reply or a passing fault.", True,
+    ),
+    Extension(
+        "x-kraken-cost", ("operation",),
+        {
+            "type": "object", "required": ["counter", "cost"], "additionalProperties": False,
+            "properties": {"counter": _enum("none", "public", "rest", "trading"), "cost": {"type": "number", "minimum": 0}},
+        },
+        "Which rate-limit counter a call is charged to, and how much.", True,
+    ),
+    Extension(
+        "x-kraken-pagination", ("operation",), _enum("none", "since", "offset", "cursor"),
+        "How further pages are asked for.", True,
+    ),
+    Extension(
+        "x-kraken-danger", ("operation", "channel"), _enum("none", "trades", "cancels", "withdraws", "transfers"),
+        "What a call does to the account that cannot be undone.", True,
+    ),
+    Extension(
+        "x-kraken-checked", ("operation", "channel"), {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "The day on which the facts were last compared with Kraken's page.", True,
+    ),
+    Extension(
+        "x-kraken-examples", ("operation",),
+        {
+            "type": "array", "minItems": 1,
+            "items": {
+                "type": "object", "required": ["arguments", "wire", "response"], "additionalProperties": False,
+                "properties": {
+                    "summary": _TEXT, "arguments": {"type": "object"}, "wire": {"type": "string"},
+                    "response": _TEXT, "raises": _TEXT,
+                },
+            },
+        },
+        "Canned exchanges: `arguments` of the Python method, the query string or form body on the `wire` without nonce, "
+        "and the exact text of the `response`; `raises` names the exception when the response is an error.", True,
+    ),
+    Extension(
+        "x-kraken-name", ("operation", "channel", "parameter", "property"), _NAME,
+        "The Python name, where the wire name is not one (`close[ordertype]`) or reads badly.",
+    ),
+    Extension(
+        "x-kraken-client-order-id", ("operation", "channel"),
+        {
+            "type": "object", "required": ["field", "unless"], "additionalProperties": False,
+            "properties": {"field": _NAME, "unless": {"type": "array", "items": _NAME}},
+        },
+        "The client allocates this order id before sending, unless one of the other fields is given.",
+    ),
+    Extension(
+        "x-kraken-order-ids", ("operation", "channel"), {"type": "array", "items": _NAME},
+        "Request fields that identify the order; they are repeated in `OrderStateUnknown`.",
+    ),
+    Extension(
+        "x-kraken-exclusive", ("operation", "channel"),
+        {"type": "array", "items": {"type": "array", "items": _NAME, "minItems": 2}},
+        "Groups of request fields of which at most one may be given.",
+    ),
+    Extension(
+        "x-kraken-one-of", ("operation", "channel"),
+        {"type": "array", "items": {"type": "array", "items": _NAME, "minItems": 2}},
+        "Groups of request fields of which at least one must be given.",
+    ),
+    Extension(
+        "x-kraken-replaced-by", ("operation", "channel"), _TEXT,
+        "What to use instead of a deprecated operation.",
+    ),
+    # ------------------------------------------------------------------ channels and methods
+    Extension(
+        "x-kraken-kind", ("channel",), _enum("channel", "method"),
+        "A `channel` is subscribed to and streams; a `method` is a request with its reply.", True,
+    ),
+    Extension(
+        "x-kraken-subscribe", ("channel",),
+        {"type": "object", "required": ["$ref"], "properties": {"$ref": _TEXT}, "additionalProperties": False},
+        "The schema of the subscription parameters, without `channel` and `token`; absent where Kraken pushes unasked.",
+    ),
+    Extension(
+        "x-kraken-unsubscribe", ("channel",), {"type": "array", "items": _NAME},
+        "The subscription parameters that an unsubscribe must repeat.",
+    ),
+    Extension(
+        "x-kraken-overflow", ("channel",),
+        {
+            "type": "object", "required": ["policy"], "additionalProperties": False,
+            "properties": {"policy": _enum("keep-latest", "drop-oldest", "never-drop"), "key": {"type": "array", "items": _NAME}},
+        },
+        "What a full buffer does for a slow consumer: keep the latest item per `key`, drop the oldest item, or disconnect.",
+    ),
+    Extension(
+        "x-kraken-wire-examples", ("channel",),
+        {
+            "type": "array", "minItems": 1,
+            "items": {
+                "type": "object", "additionalProperties": False,
+                "properties": {"summary": _TEXT, "arguments": {"type": "object"}, "request": _TEXT, "responses": _TEXTS, "messages": _TEXTS},
+            },
+        },
+        "Canned exchanges: `arguments` of the Python method, the `request` frame on the wire (without `req_id`; the token is "
+        "`TOKEN`), its `responses`, and `messages` that the channel pushes.", True,
+    ),
+    Extension(
+        "x-kraken-replies", ("channel",),
+        {
+            "type": "object", "required": ["per"], "additionalProperties": False,
+            "properties": {"per": {"type": "array", "items": _NAME}},
+        },
+        "A method that answers once per element of these list parameters.",
+    ),
+    # ------------------------------------------------------------------ schemas and fields
+    Extension(
+        "x-kraken-enum", ("schema", "property", "parameter"), _enum("open", "closed"),
+        "Whether Kraken may add values: responses are `open` (unknown values pass through), requests `closed`. Beside every `enum`.",
+    ),
+    Extension(
+        "x-kraken-row", ("schema",), {"type": "array", "items": _NAME, "minItems": 1},
+        "Field names of a positional array, in the order of its `prefixItems`; it becomes a named tuple.",
+    ),
+    Extension(
+        "x-kraken-rows", ("schema",), _NAME,
+        "The attribute that holds the entries of a map which has other keys beside them (`last`).",
+    ),
+    Extension(
+        "x-kraken-unit", ("schema", "property", "parameter"), _TEXT,
+        "The unit of a number, for the docstrings: `base currency`, `Unix seconds` ...",
+    ),
+    Extension(
+        "x-kraken-conflict", ("operation", "channel", "schema", "property", "parameter"), _TEXT,
+        "Where sources disagree: who says what, what was chosen and why. One generated page lists them all.",
+    ),
+)
+
+BY_KEY: dict[str, Extension] = {extension.key: extension for extension in EXTENSIONS}
+
+FORMATS: dict[str, tuple[str, ...]] = {
+    "number": ("decimal",),
+    "integer": ("int64",),
+    "string": ("decimal", "relative-price", "date-time", "uuid", "client-order-id", "binary"),
+}
+"""Formats that a schema may have, by type. A `number` must have one: a bare number would become a float."""
