@@ -1,0 +1,293 @@
+"""Level-2 order books, kept exact and verified; no input or output happens here.
+
+A book is fed with the items of `book` frames in the order they arrive. Prices and quantities are decimals
+with the digits of the wire, because the exchange's checksum is computed over those digits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Context, Decimal
+from typing import Any, NamedTuple, Protocol
+from zlib import crc32
+
+__all__ = ["BookLevel", "BookUpdate", "ChecksumReport", "Level", "OrderBook"]
+
+CHECKSUM_LEVELS = 10
+"""The checksum covers this many of the best levels of each side, whatever the depth of the book."""
+
+_ONE = Decimal(1)
+_EXACT = Context(prec=64)
+
+
+class Level(NamedTuple):
+    """One price of one side of a book."""
+
+    price: Decimal
+    """In the quote currency, with the digits of the wire."""
+    qty: Decimal
+    """Resting quantity in the base currency, with the digits of the wire."""
+    timestamp: Any = None
+    """The timestamp of the frame that set this level, as that frame gave it."""
+
+
+class BookLevel(Protocol):
+    """A changed level of a frame; a quantity of zero removes it."""
+
+    @property
+    def price(self) -> Decimal: ...
+    @property
+    def qty(self) -> Decimal: ...
+
+
+class BookUpdate(Protocol):
+    """What a book needs from one item of a `book` frame; a `timestamp` is kept when there is one."""
+
+    @property
+    def bids(self) -> Sequence[BookLevel]: ...
+    @property
+    def asks(self) -> Sequence[BookLevel]: ...
+    @property
+    def checksum(self) -> int: ...
+
+
+class ChecksumReport(NamedTuple):
+    """A book that does not agree with the exchange's checksum."""
+
+    symbol: str
+    expected: int
+    """The checksum of the frame."""
+    computed: int
+    """The checksum of the book after the frame."""
+    text: str
+    """The text that `computed` was taken over: asks, then bids, best first."""
+
+    def __str__(self) -> str:
+        return f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected"
+
+
+class _Side:
+    """One side: prices ascending, with each level's checksum text and data at the same index."""
+
+    __slots__ = ("data", "prices", "texts")
+
+    def __init__(self) -> None:
+        self.prices: list[Decimal] = []
+        self.texts: list[bytes] = []
+        self.data: list[tuple[Decimal, Any]] = []
+
+    def clear(self) -> None:
+        self.remove(slice(None))
+
+    def remove(self, where: slice) -> None:
+        del self.prices[where], self.texts[where], self.data[where]
+
+    def level(self, index: int) -> Level:
+        qty, timestamp = self.data[index]
+        return Level(self.prices[index], qty, timestamp)
+
+
+def _digits(number: Decimal) -> str:
+    """The digits of the wire text without point and leading zeros."""
+    return str(number).partition("E")[0].replace(".", "").lstrip("0")
+
+
+class OrderBook:
+    """The best levels of one symbol.
+
+    A book starts empty and `valid` is false; a snapshot makes it valid. When a checksum does not match, or when
+    `invalidate` is called, the book is emptied and stays invalid until the next snapshot, so that nobody who holds
+    it can read old prices.
+
+    Args:
+        symbol: The symbol, as the exchange writes it.
+        depth: How many levels of each side are kept: the depth that was subscribed.
+        price_precision: Decimals of a price. Only needed when the source dropped trailing zeros.
+        qty_precision: Decimals of a quantity, likewise.
+        verify: Whether checksums are compared. Switching it off trades safety for a few microseconds.
+
+    Raises:
+        ValueError: The depth is below 1.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        depth: int,
+        *,
+        price_precision: int | None = None,
+        qty_precision: int | None = None,
+        verify: bool = True,
+    ) -> None:
+        if depth < 1:
+            raise ValueError(f"depth: {depth} is not allowed; a book keeps at least 1 level")
+        self.symbol = symbol
+        self.depth = depth
+        self.verify = verify
+        self.valid = False
+        """Whether the book agrees with the exchange; false before the first snapshot and after a mismatch."""
+        self.timestamp: Any = None
+        """The timestamp of the last frame, as that frame gave it."""
+        self.verified = 0
+        """How many frames had a checksum that matched."""
+        self._price_step = None if price_precision is None else _ONE.scaleb(-price_precision)
+        self._qty_step = None if qty_precision is None else _ONE.scaleb(-qty_precision)
+        self._asks = _Side()
+        self._bids = _Side()
+
+    def __repr__(self) -> str:
+        state = "valid" if self.valid else "invalid"
+        bid, ask = self.best_bid, self.best_ask
+        return f"<OrderBook {self.symbol} {state} bid={bid and bid.price} ask={ask and ask.price}>"
+
+    def apply(self, update: BookUpdate, is_snapshot: bool) -> ChecksumReport | None:
+        """Take over one item of a frame, then compare the checksum.
+
+        Args:
+            update: The item.
+            is_snapshot: Whether it replaces the whole book. Updates before the first snapshot, or after a
+                mismatch, are ignored.
+
+        Returns:
+            None when the book is right; a report when it is not, in which case the book is now empty and invalid.
+        """
+        if is_snapshot:
+            self._asks.clear()
+            self._bids.clear()
+            self.valid = True
+        elif not self.valid:
+            return None
+        timestamp = self.timestamp = getattr(update, "timestamp", None)
+        asks, bids, depth = self._asks, self._bids, self.depth
+        if update.asks:
+            self._change(asks, update.asks, timestamp)
+            asks.remove(slice(depth, None))
+        if update.bids:
+            self._change(bids, update.bids, timestamp)
+            bids.remove(slice(max(0, len(bids.prices) - depth)))
+        if not self.verify:
+            return None
+        text = self._checksum_text()
+        computed = crc32(text)
+        if computed == update.checksum:
+            self.verified += 1
+            return None
+        self.invalidate()
+        return ChecksumReport(self.symbol, update.checksum, computed, text.decode())
+
+    def _change(self, side: _Side, levels: Iterable[BookLevel], timestamp: Any) -> None:
+        prices, texts, data = side.prices, side.texts, side.data
+        for level in levels:
+            price, qty = level.price, level.qty
+            index = bisect_left(prices, price)
+            known = index < len(prices) and prices[index] == price
+            if qty:
+                if self._price_step is not None:
+                    price = price.quantize(self._price_step, context=_EXACT)
+                if self._qty_step is not None:
+                    qty = qty.quantize(self._qty_step, context=_EXACT)
+                text = (_digits(price) + _digits(qty)).encode()
+                if known:
+                    texts[index] = text
+                    data[index] = (qty, timestamp)
+                else:
+                    prices.insert(index, price)
+                    texts.insert(index, text)
+                    data.insert(index, (qty, timestamp))
+            elif known:
+                del prices[index], texts[index], data[index]
+
+    def invalidate(self) -> None:
+        """Empty the book and mark it invalid until the next snapshot."""
+        self.valid = False
+        self._asks.clear()
+        self._bids.clear()
+
+    def checksum(self) -> int:
+        """The checksum of the book as it is now."""
+        return crc32(self._checksum_text())
+
+    def _checksum_text(self) -> bytes:
+        return b"".join(self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[: -CHECKSUM_LEVELS - 1 : -1])
+
+    @property
+    def best_bid(self) -> Level | None:
+        """The highest bid, or None when there is none."""
+        return self._bids.level(-1) if self._bids.prices else None
+
+    @property
+    def best_ask(self) -> Level | None:
+        """The lowest ask, or None when there is none."""
+        return self._asks.level(0) if self._asks.prices else None
+
+    @property
+    def spread(self) -> Decimal | None:
+        """Lowest ask minus highest bid, in the quote currency; None when a side is empty."""
+        bid, ask = self.best_bid, self.best_ask
+        return ask.price - bid.price if bid and ask else None
+
+    @property
+    def mid(self) -> Decimal | None:
+        """The middle between highest bid and lowest ask; None when a side is empty."""
+        bid, ask = self.best_bid, self.best_ask
+        return (bid.price + ask.price) / 2 if bid and ask else None
+
+    def bids(self, count: int | None = None) -> list[Level]:
+        """The bids, highest price first: all of them, or the best `count`."""
+        return list(self._best(self._bids, count))
+
+    def asks(self, count: int | None = None) -> list[Level]:
+        """The asks, lowest price first: all of them, or the best `count`."""
+        return list(self._best(self._asks, count))
+
+    def _best(self, side: _Side, count: int | None = None) -> Iterator[Level]:
+        size = len(side.prices)
+        shown = size if count is None else min(count, size)
+        if side is self._asks:
+            return (side.level(index) for index in range(shown))
+        return (side.level(index) for index in range(size - 1, size - 1 - shown, -1))
+
+    def bid_volume(self, price: Decimal) -> Decimal:
+        """The quantity that bids at `price` or higher offer to buy, in the base currency."""
+        side = self._bids
+        return sum((qty for qty, _ in side.data[bisect_left(side.prices, price) :]), Decimal(0))
+
+    def ask_volume(self, price: Decimal) -> Decimal:
+        """The quantity that asks at `price` or lower offer to sell, in the base currency."""
+        side = self._asks
+        return sum((level.qty for level in self._best(side) if level.price <= price), Decimal(0))
+
+    def buy_price(self, qty: Decimal) -> Decimal | None:
+        """The average price of buying `qty` of the base currency from the asks.
+
+        Returns:
+            The volume-weighted price in the quote currency; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._average(self._asks, qty)
+
+    def sell_price(self, qty: Decimal) -> Decimal | None:
+        """The average price of selling `qty` of the base currency to the bids.
+
+        Returns:
+            The volume-weighted price in the quote currency; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._average(self._bids, qty)
+
+    def _average(self, side: _Side, qty: Decimal) -> Decimal | None:
+        if qty <= 0:
+            raise ValueError(f"qty: {qty} is not allowed; it must be above 0")
+        missing, cost = qty, Decimal(0)
+        for level in self._best(side):
+            taken = min(missing, level.qty)
+            cost += taken * level.price
+            missing -= taken
+            if not missing:
+                return cost / qty
+        return None
