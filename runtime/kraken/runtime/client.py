@@ -1,0 +1,166 @@
+"""The blocking REST client and its groups of calls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from .call import Flow, drive
+from .core import Core, Otp
+from .errors import Facts, KrakenError
+from .options import Options
+from .signing import key_lock
+from .transport import Transport
+
+if TYPE_CHECKING:
+    import ssl
+
+    from typing_extensions import Self
+
+    from .operation import Operation
+
+__all__ = ["Group", "RestClient"]
+
+T = TypeVar("T")
+
+
+class Group:
+    """The calls of one section of Kraken's documentation."""
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+
+    def _call(self, operation: Operation[T], arguments: Mapping[str, Any], options: Options | None) -> T:
+        return self._client._drive(operation.auth, self._client._core.call(operation, arguments, options))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._client!r}>"
+
+
+class RestClient:
+    """A blocking client; may be shared by threads. Nothing is connected before the first call."""
+
+    _product: ClassVar[str]
+    _url: ClassVar[str]
+
+    def __init__(
+        self,
+        key: str = "",
+        secret: str = "",
+        url: str = "",
+        proxy: str | None = None,
+        *,
+        use_custom_exceptions: bool = True,
+        timeout: float = 10.0,
+        retries: int = 2,
+        nonce: Callable[[], int] | None = None,
+        serialize: bool = True,
+        otp: Otp | None = None,
+        verify: ssl.SSLContext | bool = True,
+        transport: Transport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            key: API key; leave it and the secret out for public calls only.
+            secret: The key's secret, base64 text as Kraken shows it.
+            url: Base address, for another host than Kraken's own.
+            proxy: Address of an HTTP or SOCKS proxy; that of the environment when left out.
+            use_custom_exceptions: False lets `request` return Kraken's error texts instead of raising them.
+            timeout: Seconds to wait for the connection, and for each part of a reply.
+            retries: How often a call that only reads is repeated after a lost reply. Orders never are.
+            nonce: Gives the next nonce; by default nanoseconds, increasing per key over the whole process.
+            serialize: Send the signed requests of a key one after the other, so that nonces arrive in order.
+            otp: One-time password of the API key, or a function that gives the present one.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            transport: Another HTTP library behind the `Transport` protocol.
+            sleep: Waits between retries.
+
+        Raises:
+            CredentialsError: The key or secret cannot be one of Kraken's.
+        """
+        self._core = Core(
+            product=self._product, default_url=self._url, key=key, secret=secret, url=url, proxy=proxy,
+            use_custom_exceptions=use_custom_exceptions, timeout=timeout, retries=retries, nonce=nonce, otp=otp, verify=verify,
+        )
+        self._lock = key_lock(key) if self._core.signer and serialize else nullcontext()
+        self._sleep = sleep
+        self._transport = transport
+        self._opening = threading.Lock()
+        self._closed = False
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float = 10,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
+        return_raw: bool = False,
+        query_str: str | None = None,
+        extra_params: str | Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call any endpoint by its path, also one that this version does not know.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint: `/0/private/Balance`.
+            params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
+            timeout: Seconds to wait for the connection, and for each part of the reply.
+            auth: Whether to sign the request; False for public endpoints.
+            do_json: Send the parameters as JSON instead of a form.
+            return_raw: Return the `Reply` with status, headers and bytes.
+            query_str: Text to add to the query as it is.
+            extra_params: Further parameters, as a mapping or as JSON text.
+
+        Returns:
+            The result as plain Python objects, without Kraken's envelope.
+
+        Raises:
+            ExchangeError: Kraken's answer is an error.
+            OrderStateUnknown: The reply to a request that may change orders or funds was lost; it is not repeated.
+            ReplyLost: The reply to another request was lost.
+            NotSent: No connection could be made.
+        """
+        flow = self._core.request(
+            method, uri, params, timeout, auth=auth, do_json=do_json, return_raw=return_raw, query_str=query_str,
+            extra_params=extra_params,
+        )
+        return self._drive(auth, flow)
+
+    def _drive(self, auth: bool, flow: Flow[T]) -> T:
+        return drive(flow, self._open().send, self._lock if auth else nullcontext(), self._sleep)
+
+    def _open(self) -> Transport:
+        if self._closed:
+            raise KrakenError("the client is closed", Facts(sent=False, hint="make a new one"))
+        if self._transport is None:
+            with self._opening:
+                if self._transport is None:
+                    from .httpx_transport import HttpxTransport
+
+                    self._transport = HttpxTransport(self._core.url, proxy=self._core.proxy, verify=self._core.verify)
+        return self._transport
+
+    def close(self) -> None:
+        """Give back all connections. May be called more than once."""
+        self._closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._core!r})"
+

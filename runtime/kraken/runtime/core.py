@@ -1,0 +1,316 @@
+"""What a REST client is without its colour: arguments in, a call to drive out."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import warnings
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from ._version import __version__
+from .call import Flow, call_flow
+from .errors import (
+    CredentialsError,
+    DecodeError,
+    ErrorTable,
+    ExchangeError,
+    Facts,
+    InvalidRequest,
+    KrakenError,
+    NotSent,
+    OrderStateUnknown,
+    ReplyLost,
+)
+from .options import Options
+from .signing import SpotSigner, nonce_source
+from .transport import Lost, Reply, Request
+
+if TYPE_CHECKING:
+    from .encoding import Encoded
+    from .operation import Operation
+
+__all__ = ["ClientOptions", "Core"]
+
+T = TypeVar("T")
+
+Otp = str | Callable[[], str]
+
+_NO_OPTIONS = Options()
+_UNKNOWN_HINT = "do not send it again before looking the order up: the request was sent once, and may have been carried out"
+
+
+class Core:
+    """Builds, signs and reads the requests of one client; the client's own class does the I/O."""
+
+    def __init__(
+        self,
+        *,
+        product: str,
+        default_url: str,
+        key: str,
+        secret: str,
+        url: str,
+        proxy: str | None,
+        use_custom_exceptions: bool,
+        timeout: float,
+        retries: int,
+        nonce: Callable[[], int] | None,
+        otp: Otp | None,
+        verify: ssl.SSLContext | bool,
+        random_: Callable[[], float] = random.random,
+    ) -> None:
+        self.product = product
+        self.url = (url or default_url).rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise InvalidRequest(f"url: {url!r} is not an address; allowed: https://host", Facts(sent=False))
+        self.signer = SpotSigner(key, secret) if key or secret else None
+        self.nonce = nonce or (nonce_source(key) if self.signer else None)
+        self.otp = otp
+        self.proxy = proxy
+        self.verify = verify
+        self.timeout = timeout
+        self.retries = retries
+        self.use_custom_exceptions = use_custom_exceptions
+        self.user_agent = f"kraken-typed-sdk/{__version__}"
+        self._random = random_
+        self._table: ErrorTable | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
+
+    @property
+    def table(self) -> ErrorTable:
+        if self._table is None:
+            self._table = import_module("kraken.exceptions").TABLE
+        return self._table
+
+    # ------------------------------------------------------------------ typed calls
+
+    def call(self, operation: Operation[T], arguments: Mapping[str, Any], options: Options | None) -> Flow[T]:
+        """The call of one operation. Arguments are checked now, before anything is sent."""
+        from .encoding import codec, encode_arguments
+
+        chosen = options or _NO_OPTIONS
+        if operation.replaced_by:
+            _warn_deprecated(operation)
+        if operation.client_order_id:
+            arguments = _with_client_order_id(operation, arguments)
+        encoded = encode_arguments(operation, arguments, chosen.extra)
+        ids = {name: encoded.values[name] for name in operation.order_ids if name in encoded.values}
+        facts = Facts(operation.name, sent=True, ids=ids, cl_ord_id=_one_text(ids.get(operation.client_order_id)))
+        validate = codec(operation).result.validate_python
+
+        def decode(outcome: Reply | Lost) -> T | KrakenError:
+            return self._decode(outcome, operation, facts, chosen, validate)
+
+        def delay(error: KrakenError, attempt: int) -> float | None:
+            return self._delay(error, attempt) if operation.retry else None
+
+        return call_flow(self._builder(operation, encoded, chosen), decode, delay)
+
+    def _builder(self, operation: Operation[Any], encoded: Encoded, options: Options) -> Callable[[], Request]:
+        from .encoding import form, json_body
+
+        signed = self._signed(operation)
+        target = f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path
+        headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **(options.headers or {})}
+        timeout = self.timeout if options.timeout is None else options.timeout
+        is_json = operation.encoding == "json"
+        rest = "" if is_json else form(encoded.body)
+        content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
+
+        def build() -> Request:
+            if signed is None:
+                return Request(operation.method, target, headers, b"", timeout)
+            nonce = self._next_nonce()
+            if is_json:
+                body = json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
+            else:
+                once = form(self._otp_pairs())
+                body = "&".join(filter(None, (f"nonce={nonce}", once, rest))).encode("ascii")
+            auth = signed.headers(target, nonce, body)
+            return Request(operation.method, target, {**headers, "Content-Type": content_type, **auth}, body, timeout)
+
+        return build
+
+    def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
+        if not operation.auth:
+            return None
+        if self.signer is None:
+            raise CredentialsError(
+                "needs an API key and its secret",
+                Facts(operation.name, sent=False, hint="pass key= and secret= to the client, both from Kraken's API page"),
+            )
+        return self.signer
+
+    def _next_nonce(self) -> int:
+        assert self.nonce is not None
+        return self.nonce()
+
+    def _otp_pairs(self) -> list[tuple[str, str]]:
+        if self.otp is None:
+            return []
+        return [("otp", self.otp() if callable(self.otp) else self.otp)]
+
+    # ------------------------------------------------------------------ replies
+
+    def _decode(
+        self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options, validate: Callable[[Any], T]
+    ) -> T | KrakenError:
+        result = self._unwrap(outcome, operation, facts, options)
+        if isinstance(result, KrakenError):
+            return result
+        try:
+            return validate(result)
+        except ValueError as error:
+            assert isinstance(outcome, Reply)
+            hint = "Kraken carried the request out; the raw reply is in facts.body" if operation.danger != "none" else "the raw reply is in facts.body"
+            unexpected = DecodeError("the reply does not have the documented form", facts._replace(hint=hint, body=outcome.body))
+            unexpected.__cause__ = error
+            return unexpected
+
+    def _unwrap(self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options) -> Any:
+        """The result inside of a reply, or the error that the reply or its loss means."""
+        from .envelopes import ENVELOPES, Unreadable
+        from .json import decode as decode_json
+
+        if isinstance(outcome, Lost):
+            return self._lost(outcome, operation, facts)
+        if options.on_reply is not None:
+            options.on_reply(outcome)
+        try:
+            result = ENVELOPES[operation.envelope](decode_json(outcome.body), self.table, facts)
+        except (Unreadable, ValueError) as error:
+            what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
+            return self._unknown(what, operation, facts._replace(body=outcome.body), error)
+        if outcome.status >= 500 and not isinstance(result, ExchangeError):
+            return self._unknown(f"HTTP {outcome.status}", operation, facts._replace(body=outcome.body), None)
+        return result
+
+    def _lost(self, lost: Lost, operation: Operation[Any], facts: Facts) -> KrakenError:
+        cause = str(lost.cause) or type(lost.cause).__name__
+        if lost.sent:
+            return self._unknown(f"no reply: {cause}", operation, facts, lost.cause)
+        error = NotSent(f"could not connect to {self.url}: {cause}", facts._replace(sent=False))
+        error.__cause__ = lost.cause
+        return error
+
+    def _unknown(self, what: str, operation: Operation[Any], facts: Facts, cause: BaseException | None) -> KrakenError:
+        """A reply that tells nothing: harmless for a read, an open question for everything else."""
+        error: KrakenError
+        if operation.danger == "none":
+            error = ReplyLost(what, facts)
+        else:
+            error = OrderStateUnknown(what, facts._replace(hint=_UNKNOWN_HINT))
+        error.__cause__ = cause
+        return error
+
+    def _delay(self, error: KrakenError, attempt: int) -> float | None:
+        """Seconds before a safe request is sent again, or None."""
+        if isinstance(error, ExchangeError):
+            row = self.table.row(error.code)
+            return 0 if row is not None and row.retry == "fresh-nonce" and attempt == 0 else None
+        if not isinstance(error, NotSent | ReplyLost) or attempt >= self.retries:
+            return None
+        return float(0.25 * 2**attempt * (0.5 + self._random()))
+
+    # ------------------------------------------------------------------ the generic request
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None,
+        timeout: float,
+        *,
+        auth: bool,
+        do_json: bool,
+        return_raw: bool,
+        query_str: str | None,
+        extra_params: str | Mapping[str, Any] | None,
+        on_reply: Callable[[Reply], None] | None = None,
+    ) -> Flow[Any]:
+        """The call of any path, known or not, with plain values in and out. It is never repeated."""
+        from .json import decode, decode_plain
+
+        operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
+        if isinstance(extra_params, str):
+            extra_params = decode(extra_params.encode())
+        pairs = [(name, _lenient(value)) for name, value in {**(params or {}), **(extra_params or {})}.items() if value is not None]
+        encoded = _generic_encoded(operation, pairs, query_str)
+        options = Options(timeout=timeout, on_reply=on_reply)
+        facts = Facts(operation.key, sent=True, ids=dict(pairs) if operation.danger != "none" else {})
+
+        def decode_reply(outcome: Reply | Lost) -> Any:
+            if return_raw and isinstance(outcome, Reply) and not outcome.body.lstrip().startswith(b"{"):
+                return outcome
+            result = self._unwrap(outcome, operation, facts, options)
+            if isinstance(outcome, Lost):
+                return result
+            if isinstance(result, ExchangeError) and not self.use_custom_exceptions:
+                return decode_plain(outcome.body)
+            if isinstance(result, KrakenError):
+                return result
+            return outcome if return_raw else _plain_result(decode_plain(outcome.body), operation.envelope)
+
+        return call_flow(self._builder(operation, encoded, options), decode_reply, lambda error, attempt: None)
+
+    def _generic_operation(self, method: str, uri: str, *, auth: bool, do_json: bool) -> Operation[Any]:
+        from .operation import Operation
+
+        method = method.upper()
+        path = uri if uri.startswith("/") else f"/{uri}"
+        known = import_module(f"kraken.{self.product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
+        encoding = "query" if method in ("GET", "DELETE") else "json" if do_json else "form"
+        danger = "none" if method == "GET" or not auth else "trades"
+        envelope = "spot"
+        if known is not None:
+            danger, envelope = known.danger, known.envelope
+        return Operation(path, method, path, "", auth=auth, encoding=encoding, envelope=envelope, danger=danger)
+
+
+def _generic_encoded(operation: Operation[Any], pairs: list[tuple[str, Any]], query_str: str | None) -> Encoded:
+    from .encoding import Encoded, form
+
+    path, _, in_path = operation.path.partition("?")
+    as_query = operation.encoding == "query"
+    query = "&".join(filter(None, (in_path, query_str, form(pairs) if as_query else "")))
+    return Encoded(path, query, [] if as_query else pairs, {})
+
+
+def _plain_result(body: Any, envelope: str) -> Any:
+    return body.get("result", body) if envelope == "spot" and isinstance(body, dict) else body
+
+
+def _lenient(value: Any) -> Any:
+    """The generic request takes floats: as the shortest decimal that is the same float."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return [_lenient(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _with_client_order_id(operation: Operation[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    fields = (operation.client_order_id, *operation.client_order_id_unless)
+    if any(arguments.get(name) is not None for name in fields):
+        return arguments
+    from uuid import uuid4
+
+    return {**arguments, operation.client_order_id: str(uuid4())}
+
+
+def _one_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_warned: set[str] = set()
+
+
+def _warn_deprecated(operation: Operation[Any]) -> None:
+    if operation.key not in _warned:
+        _warned.add(operation.key)
+        warnings.warn(f"{operation.name} is deprecated; use {operation.replaced_by}", DeprecationWarning, stacklevel=5)

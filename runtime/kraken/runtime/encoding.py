@@ -1,0 +1,143 @@
+"""Arguments -> what goes out, checked first: the field, the value and what is allowed are named before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from .errors import Facts, InvalidRequest
+from .json import WIRE, encode
+from .operation import Operation
+from .types import plain
+
+__all__ = ["Codec", "Encoded", "codec", "text"]
+
+
+class Codec(NamedTuple):
+    """The validators of one operation, built once."""
+
+    request: type[BaseModel]
+    wire_names: dict[str, str]
+    """Python name to Kraken's name, in Kraken's order."""
+    result: TypeAdapter[Any]
+
+
+class Encoded(NamedTuple):
+    """Arguments as they travel, without nonce."""
+
+    path: str
+    query: str
+    body: list[tuple[str, Any]]
+    values: dict[str, Any]
+    """The checked arguments by Python name."""
+
+
+@cache
+def codec(operation: Operation[Any]) -> Codec:
+    """The validators of an operation; its models are imported on first use."""
+    module = import_module(operation.models)
+    request: type[BaseModel] = module.REQUESTS[operation.name]
+    request.model_rebuild()
+    wire_names = {name: field.alias or name for name, field in request.model_fields.items()}
+    return Codec(request, wire_names, TypeAdapter(module.RESULTS[operation.name]))
+
+
+def encode_arguments(operation: Operation[Any], arguments: Mapping[str, Any], extra: Mapping[str, Any] | None) -> Encoded:
+    """Check arguments against the operation's model and lay them out as they travel."""
+    known = codec(operation)
+    given = {name: value for name, value in arguments.items() if value is not None}
+    for name in operation.list_fields:
+        if isinstance(value := given.get(name), str):
+            given[name] = value.split(",")
+    check_groups(operation.name, given, operation.exclusive, operation.one_of)
+    values = vars(validated(operation.name, known.request, given))
+    path, query, body = operation.path, [], []
+    for name, wire_name in known.wire_names.items():
+        if name not in given:
+            continue
+        value = values[name]
+        if name in operation.path_fields:
+            path = path.replace("{" + wire_name + "}", quote(text(value), safe=""))
+        elif operation.encoding == "query" or name in operation.query_fields:
+            query.append((wire_name, text(value)))
+        else:
+            body.append((wire_name, value))
+    (query if operation.encoding == "query" else body).extend((extra or {}).items())
+    return Encoded(path, form(query), body, {name: values[name] for name in given})
+
+
+def validated(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
+    """The model of some arguments; what does not fit raises `InvalidRequest`."""
+    try:
+        return model.__pydantic_validator__.validate_python(given)
+    except ValidationError as error:
+        problems = "; ".join(_explain(each, model) for each in error.errors(include_url=False))
+        # The cause would print the arguments again, all of them.
+        raise InvalidRequest(problems, Facts(name, sent=False)) from None
+
+
+def _explain(error: Any, model: type[BaseModel]) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown argument; allowed: {', '.join(model.model_fields)}"
+    if error["type"] == "missing":
+        return f"{where}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "literal_error":
+        message = f"allowed: {error['ctx']['expected']}"
+    shown = "" if message.startswith(repr(error["input"])) else f"{error['input']!r}: "
+    return f"{where}: {shown}{message}"
+
+
+def check_groups(
+    name: str, given: Mapping[str, Any], exclusive: Iterable[tuple[str, ...]], one_of: Iterable[tuple[str, ...]]
+) -> None:
+    """Refuse arguments that exclude one another, or lack one of which one is needed."""
+    for group in exclusive:
+        found = [each for each in group if each in given]
+        if len(found) > 1:
+            raise InvalidRequest(f"{' and '.join(found)} exclude one another; allowed: one of {', '.join(group)}", Facts(name, sent=False))
+    for group in one_of:
+        if not any(each in given for each in group):
+            raise InvalidRequest(f"one of {', '.join(group)} is needed", Facts(name, sent=False))
+
+
+def text(value: Any) -> str:
+    """A value as form or query text: plain decimals, `true` and `false`, lists with commas."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return ",".join(map(text, value))
+    if isinstance(value, BaseModel | dict):
+        return encode(value).decode()
+    raise InvalidRequest(f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal", Facts(sent=False))
+
+
+def form(pairs: Iterable[tuple[str, Any]]) -> str:
+    """URL-encoded text of some pairs."""
+    return urlencode([(name, text(value)) for name, value in pairs])
+
+
+def json_body(pairs: Iterable[tuple[str, Any]]) -> bytes:
+    """JSON text of some pairs; decimals that are text on the wire stay text."""
+    return encode({name: _wire(value) for name, value in pairs})
+
+
+def _wire(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(by_alias=True, exclude_unset=True, context=WIRE)
+    if isinstance(value, list):
+        return [_wire(item) for item in value]
+    return value

@@ -1,0 +1,45 @@
+"""Replies -> results or errors, by the way in which a product wraps them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import ErrorTable, Facts, KrakenWarning
+
+__all__ = ["ENVELOPES", "Unwrap", "Unreadable"]
+
+Unwrap = Callable[[Any, ErrorTable, Facts], Any]
+
+
+class Unreadable(Exception):
+    """The reply is not in the product's envelope: it tells nothing about the request."""
+
+
+def _spot(body: Any, table: ErrorTable, facts: Facts) -> Any:
+    """`{"error": [...], "result": ...}`, or the older list of error objects."""
+    if not isinstance(body, dict):
+        raise Unreadable
+    codes = _spot_codes(body)
+    errors = [code for code in codes if not code.startswith("W")]
+    if errors:
+        error = table.error(errors[0], facts)
+        return error if len(errors) == 1 else type(error)("; ".join(errors), error.facts)
+    for code in codes:
+        warnings.warn(f"{facts.operation}: {code}", KrakenWarning, stacklevel=2)
+    return body.get("result")
+
+
+def _spot_codes(body: Mapping[str, Any]) -> list[str]:
+    if isinstance(codes := body.get("error"), list):
+        return [str(code) for code in codes]
+    value = body.get("value")
+    objects = (value if isinstance(value, dict) else body).get("errors")
+    if not isinstance(objects, list):
+        raise Unreadable
+    return [f"{each.get('severity', 'E')}{each.get('errorClass', 'General')}:{each.get('type', '')}" for each in objects]
+
+
+ENVELOPES: dict[str, Unwrap] = {"spot": _spot}
+"""How each envelope is opened: the result, or an `ExchangeError` that is returned, not raised."""

@@ -1,0 +1,80 @@
+"""Bases of the generated pydantic models, and rows: positional arrays with names."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+__all__ = ["RequestModel", "ResponseModel", "row"]
+
+T = TypeVar("T", bound=type)
+
+
+class ResponseModel(BaseModel):
+    """What Kraken answers: unknown fields are kept, and are attributes like the known ones."""
+
+    model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=())
+
+
+class RequestModel(BaseModel):
+    """What is sent to Kraken: an unknown field or a wrong value is refused, by name."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=())
+
+
+class _Optional(NamedTuple):
+    """Descriptor of a trailing element that a row may lack."""
+
+    index: int
+
+    def __get__(self, row: tuple[Any, ...] | None, owner: type) -> Any:
+        if row is None:
+            return self
+        return row[self.index] if len(row) > self.index else None
+
+
+def _row_repr(self: Any) -> str:
+    named = [f"{name}={value!r}" for name, value in zip(self._fields, self, strict=False)]
+    return f"{type(self).__name__}({', '.join([*named, *map(repr, self[len(self._fields) :])])})"
+
+
+def row(cls: T) -> T:
+    """Make a named tuple hold what came: missing trailing elements read as None, further ones are kept behind.
+
+    Kraken lengthens its positional arrays now and then; a row of another length must neither fail nor lose anything.
+    """
+    fields: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
+    defaults: dict[str, Any] = cls._field_defaults  # type: ignore[attr-defined]
+    for index, name in enumerate(fields):
+        if name in defaults:
+            setattr(cls, name, _Optional(index))
+
+    def make(values: tuple[Any, ...]) -> Any:
+        return tuple.__new__(cls, values)
+
+    def schema(_: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        hints = _hints(cls)
+        items = [handler.generate_schema(hints[name]) for name in fields]
+        required = len(fields) - len(defaults)
+        return core_schema.no_info_after_validator_function(
+            make, _tuple_schema(items, required)
+        )
+
+    cls.__repr__ = _row_repr  # type: ignore[method-assign, assignment]
+    cls.__get_pydantic_core_schema__ = classmethod(schema)  # type: ignore[attr-defined]
+    return cls
+
+
+def _tuple_schema(items: list[core_schema.CoreSchema], required: int) -> core_schema.CoreSchema:
+    """The longest form of the array that fits: all optional elements and any further ones, or fewer."""
+    longest = core_schema.tuple_schema([*items, core_schema.any_schema()], variadic_item_index=len(items))
+    shorter = [core_schema.tuple_schema(items[:count]) for count in range(len(items) - 1, required - 1, -1)]
+    return core_schema.union_schema([longest, *shorter], mode="left_to_right") if shorter else longest
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
+

@@ -1,0 +1,15 @@
+"""Base of the generated structs for what streams in from Kraken."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Struct"]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message, or part of one: immutable, with exact decimals.
+
+    A field that the message does not have is None. The few that Kraken also sends as null are
+    `msgspec.UNSET` when absent. Fields that are new to this version are in the raw frame.
+    """

@@ -1,0 +1,66 @@
+"""HTTP as the client needs it: send these bytes; get a reply, or learn that it was lost.
+
+Any HTTP library can stand behind these two protocols. The one that is used by default is in `kraken.runtime.httpx_transport`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+__all__ = ["AsyncTransport", "Lost", "Reply", "Request", "Transport"]
+
+
+class Request(NamedTuple):
+    """A request exactly as it goes out."""
+
+    method: str
+    target: str
+    """Path and query, encoded."""
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: float
+
+    def __repr__(self) -> str:
+        # Headers carry the key and its signature, bodies one-time passwords.
+        return f"Request({self.method} {self.target.partition('?')[0]})"
+
+
+class Reply(NamedTuple):
+    """A reply as it came in."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names are in lower case."""
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, {len(self.body)} bytes)"
+
+
+class Lost(NamedTuple):
+    """No reply came back."""
+
+    sent: bool
+    """Whether bytes of the request may have left."""
+    cause: Exception
+
+
+class Transport(Protocol):
+    """Sends requests, one at a time or from several threads."""
+
+    def send(self, request: Request) -> Reply | Lost:
+        """Send once. Never raises for what happens on the network, and never sends twice."""
+
+    def close(self) -> None:
+        """Give back all connections."""
+
+
+class AsyncTransport(Protocol):
+    """Sends requests from coroutines of one event loop."""
+
+    async def send(self, request: Request) -> Reply | Lost:
+        """Send once. Never raises for what happens on the network, and never sends twice."""
+
+    async def close(self) -> None:
+        """Give back all connections."""
