@@ -1,0 +1,93 @@
+"""Keys, signatures, nonces and WebSocket tokens, checked with code of the emulator's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import random
+from collections.abc import Callable
+
+from kraken.emulator.errors import Refusal, Words
+from kraken.emulator.wire import SECOND
+
+
+class Keys:
+    """The one API key of the emulated account, and the tokens made with it.
+
+    Args:
+        seed: Makes key and secret repeatable.
+        clock: Unix time in nanoseconds.
+        token_lifetime: Seconds that a token can be used for.
+    """
+
+    def __init__(self, seed: int, clock: Callable[[], int], token_lifetime: int) -> None:
+        self._random = random.Random(f"keys {seed}")
+        self._clock = clock
+        self._secret = self._random.randbytes(64)
+        self._last_nonce = -1
+        self._tokens: dict[str, int] = {}
+        self.token_lifetime = token_lifetime
+        self.key = base64.b64encode(self._random.randbytes(42)).decode()
+        self.secret = base64.b64encode(self._secret).decode()
+
+    def check(self, key: str | None, signature: str | None, nonce: object, target: str, body: bytes) -> None:
+        """Refuse a request that is not signed as Kraken wants it.
+
+        Args:
+            key: Header ``API-Key``.
+            signature: Header ``API-Sign``.
+            nonce: The nonce in the body, number or text.
+            target: Path and query string.
+            body: The body as it came.
+
+        Raises:
+            Refusal: key, signature or nonce is wrong.
+        """
+        if key != self.key:
+            raise Refusal(Words.INVALID_KEY)
+        text = str(nonce)
+        if isinstance(nonce, bool) or not (text.isascii() and text.isdigit()) or int(text) >= 2**64:
+            raise Refusal(Words.INVALID_NONCE)
+        if not hmac.compare_digest(self._sign(target, text, body), (signature or "").encode()):
+            raise Refusal(Words.INVALID_SIGNATURE)
+        if int(text) <= self._last_nonce:
+            raise Refusal(Words.INVALID_NONCE)
+        self._last_nonce = int(text)
+
+    def _sign(self, target: str, nonce: str, body: bytes) -> bytes:
+        return signature_of(self._secret, target, nonce, body)
+
+    def new_token(self) -> str:
+        """A WebSocket token that can be used from now on."""
+        token = base64.b64encode(self._random.randbytes(33), b"-_").decode()
+        self._tokens[token] = self._clock() + self.token_lifetime * SECOND
+        return token
+
+    def check_token(self, token: object) -> None:
+        """Refuse a WebSocket request without a token that is good now.
+
+        Raises:
+            Refusal: the token is missing, unknown or expired.
+        """
+        if not isinstance(token, str) or token not in self._tokens:
+            raise Refusal(Words.INVALID_TOKEN)
+        if self._clock() >= self._tokens[token]:
+            raise Refusal(Words.INVALID_SESSION)
+
+    def expire_tokens(self) -> None:
+        """End the life of all tokens."""
+        self._tokens = dict.fromkeys(self._tokens, 0)
+
+
+def signature_of(secret: bytes, target: str, nonce: str, body: bytes) -> bytes:
+    """The value that header ``API-Sign`` must have.
+
+    Args:
+        secret: The secret, decoded.
+        target: Path and query string.
+        nonce: The nonce as text.
+        body: The body as sent.
+    """
+    digest = hashlib.sha256(nonce.encode() + body).digest()
+    return base64.b64encode(hmac.new(secret, target.encode() + digest, hashlib.sha512).digest())

@@ -1,0 +1,79 @@
+"""What the emulator says when it refuses: Kraken's words, each of which stands in ``specs/errors.yaml``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Words(StrEnum):
+    """Kraken's error texts, without the detail that may follow."""
+
+    INVALID_KEY = "EAPI:Invalid key"
+    INVALID_SIGNATURE = "EAPI:Invalid signature"
+    INVALID_NONCE = "EAPI:Invalid nonce"
+    BAD_REQUEST = "EAPI:Bad request"
+    INVALID_TOKEN = "EAPI:Invalid token"  # noqa: S105
+    INVALID_SESSION = "ESession:Invalid session"
+
+    INVALID_ARGUMENTS = "EGeneral:Invalid arguments"
+    UNKNOWN_METHOD = "EGeneral:Unknown method"
+    INTERNAL_ERROR = "EGeneral:Internal error"
+
+    CANCEL_ONLY = "EService:Market in cancel_only mode"
+    POST_ONLY_MODE = "EService:Market in post_only mode"
+    UNAVAILABLE = "EService:Unavailable"
+    DEADLINE_ELAPSED = "EService:Deadline elapsed"
+
+    UNKNOWN_PAIR = "EQuery:Unknown asset pair"
+    UNKNOWN_ASSET = "EQuery:Unknown asset"
+
+    INSUFFICIENT_FUNDS = "EOrder:Insufficient funds"
+    ORDER_MINIMUM = "EOrder:Order minimum not met"
+    COST_MINIMUM = "EOrder:Cost minimum not met"
+    TICK_SIZE = "EOrder:Tick size check failed"
+    INVALID_PRICE = "EOrder:Invalid price"
+    INVALID_ORDER = "EOrder:Invalid order"
+    UNKNOWN_ORDER = "EOrder:Unknown order"
+    POST_ONLY = "EOrder:Post only order"
+    NO_POSITION = "EOrder:Reduce only:No position exists"
+    UNKNOWN_POSITION = "EOrder:Unknown position"
+    NO_MARGIN = "EOrder:Cannot open position"
+
+    UNKNOWN_SYMBOL = "Currency pair not supported"
+    BAD_SYMBOL = "Currency pair not in ISO 4217-A3 format"
+    UNKNOWN_CHANNEL = "Subscription name invalid"
+    DEPTH_NOT_INTEGER = "Subscription book depth must be an integer"
+    DEPTH_UNSUPPORTED = "Subscription depth not supported"
+    SYMBOL_NOT_FOUND = "Symbol(s) not found"
+    ALREADY_SUBSCRIBED = "Already subscribed"
+    MALFORMED = "Malformed request"
+    UNKNOWN_EVENT = "Event(s) not found"
+    UNSUPPORTED_FIELD = "Unsupported field"
+
+
+class Refusal(Exception):
+    """A request that Kraken would refuse.
+
+    Args:
+        words: Kraken's words.
+        detail: What follows the words after a colon, such as the name of the argument.
+    """
+
+    def __init__(self, words: Words, detail: str = "") -> None:
+        super().__init__(f"{words}:{detail}" if detail else str(words))
+        self.words = words
+        self.detail = detail
+
+
+class InvalidArgument(Refusal):
+    """An argument is missing, unknown, of the wrong type or outside what is allowed.
+
+    Args:
+        name: The argument.
+        unknown: Whether there is no such argument.
+    """
+
+    def __init__(self, name: str, *, unknown: bool = False) -> None:
+        super().__init__(Words.INVALID_ARGUMENTS, name)
+        self.name = name
+        self.unknown = unknown

@@ -1,0 +1,247 @@
+"""Orders, trades, and what happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_UP, Decimal
+from typing import Literal
+
+from kraken.emulator.instruments import Asset, Pair
+from kraken.emulator.wire import fixed, rounded
+
+Side = Literal["buy", "sell"]
+ZERO = Decimal(0)
+
+RESTING = ("limit", "iceberg")
+"""Order types that go into the book; the others, except market orders, wait for a trigger."""
+
+
+@dataclass(slots=True)
+class Account:
+    """Whose orders and balances they are."""
+
+    name: str
+    balances: dict[str, Decimal]
+    """By Kraken's asset name."""
+    house: bool = False
+    """Whether it belongs to the emulator: its orders are not checked against rules and funds."""
+    orders: dict[str, Order] = field(default_factory=dict)
+    """All orders ever accepted, by id."""
+    open: dict[str, Order] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+
+    def held(self, asset: Asset) -> Decimal:
+        """What open orders have put aside of ``asset``."""
+        return sum((order.hold(asset) for order in self.open.values()), ZERO)
+
+    def available(self, asset: Asset) -> Decimal:
+        """What a new order can spend of ``asset``."""
+        return self.balances[asset.name] - self.held(asset)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as asked for, in the exchange's own terms."""
+
+    pair: Pair
+    side: Side
+    type: str
+    volume: Decimal
+    limit: Decimal | None = None
+    """Limit price."""
+    trigger: Decimal | None = None
+    """Trigger price."""
+    time_in_force: str = "GTC"
+    post_only: bool = False
+    fee_in_base: bool = False
+    stp: str = "cancel-newest"
+    display: Decimal | None = None
+    userref: int | None = None
+    cl_ord_id: str | None = None
+    sender: str | None = None
+    starts: int = 0
+    """Unix nanoseconds; 0 is at once."""
+    expires: int = 0
+    """Unix nanoseconds; 0 is never."""
+    trigger_by: str = "last"
+    close: str = ""
+    """Description of the conditional close order."""
+    oflags: tuple[str, ...] = ()
+    """Flags beside those that have a field of their own."""
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """An order that was accepted."""
+
+    id: str
+    account: Account
+    asked: NewOrder
+    opened: int
+    """Unix nanoseconds."""
+    volume: Decimal
+    limit: Decimal | None
+    trigger: Decimal | None
+    display: Decimal | None
+    status: Literal["pending", "open", "closed", "canceled", "expired"] = "pending"
+    filled: Decimal = ZERO
+    cost: Decimal = ZERO
+    fee: Decimal = ZERO
+    """In the quote asset."""
+    closed: int = 0
+    reason: str | None = None
+    amended: bool = False
+    resting: bool = False
+    """Whether it is in the book."""
+    fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def pair(self) -> Pair:
+        """The pair."""
+        return self.asked.pair
+
+    @property
+    def side(self) -> Side:
+        """``buy`` or ``sell``."""
+        return self.asked.side
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is still to be filled."""
+        return self.volume - self.filled
+
+    @property
+    def visible(self) -> Decimal:
+        """What the book shows of it."""
+        return self.remaining if self.display is None else min(self.display, self.remaining)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be filled, amended or cancelled."""
+        return self.status in ("pending", "open")
+
+    @property
+    def average(self) -> Decimal:
+        """Average price of what was filled; 0 before that."""
+        return rounded(self.cost / self.filled if self.filled else ZERO, self.pair.pair_decimals)
+
+    @property
+    def ws_status(self) -> str:
+        """The status in the words of the WebSocket API."""
+        if self.status == "pending":
+            return "pending_new"
+        if self.status == "open":
+            return "partially_filled" if self.filled else "new"
+        return "filled" if self.status == "closed" else self.status
+
+    def hold(self, asset: Asset) -> Decimal:
+        """What the order puts aside of ``asset`` while it is open."""
+        price = self.limit if self.limit is not None else self.trigger
+        fee = self.pair.taker_fee / 100
+        if self.side == "sell" and asset is self.pair.base:
+            return self.remaining
+        if self.side == "buy" and asset is self.pair.quote and price is not None:
+            return rounded(price * self.remaining * (1 + fee), self.pair.money_decimals, ROUND_UP)
+        return ZERO
+
+    def description(self) -> str:
+        """Kraken's one-line description."""
+        words = self.asked.type.removesuffix("-limit").replace("-", " ")
+        prices = [fixed(each, self.pair.pair_decimals) for each in (self.trigger, self.limit) if each is not None]
+        text = f"{self.side} {fixed(self.volume, self.pair.lot_decimals)} {self.pair.altname} @ {words}"
+        return " -> limit ".join([f"{text} {prices[0]}" if prices else text, *prices[1:]])
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A trade as the public sees it."""
+
+    pair: Pair
+    id: int
+    """Sequence number in the pair."""
+    price: Decimal
+    volume: Decimal
+    side: Side
+    """The taker's side."""
+    type: str
+    """The taker's order type: ``limit`` or ``market``."""
+    at: int
+    """Unix nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A trade as one of its two sides sees it."""
+
+    id: str
+    order: Order
+    trade: Trade
+    cost: Decimal
+    fee: Decimal
+    """In ``fee_asset``."""
+    fee_asset: Asset
+    maker: bool
+    filled: Decimal
+    """What was filled of the order up to and with this trade."""
+    total_cost: Decimal
+    average: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A change of one balance."""
+
+    id: str
+    reference: str
+    asset: Asset
+    amount: Decimal
+    fee: Decimal
+    balance: Decimal
+    type: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """Something happened to an order; ``kind`` is one of the WebSocket API's execution types."""
+
+    order: Order
+    kind: str
+    at: int
+    fill: Fill | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalancesChanged:
+    """Balances of an account changed."""
+
+    account: Account
+    entries: tuple[LedgerEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """One request caused these trades."""
+
+    pair: Pair
+    trades: tuple[Trade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BookChanged:
+    """The book of a pair is not what it was."""
+
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The exchange's mode changed."""
+
+    status: str
+
+
+Event = OrderChanged | BalancesChanged | Traded | BookChanged | StatusChanged
+
+Balances = Mapping[str, Decimal]
