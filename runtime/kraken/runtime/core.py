@@ -239,9 +239,8 @@ class Core:
         from .json import decode, decode_plain
 
         operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
-        if isinstance(extra_params, str):
-            extra_params = decode(extra_params.encode())
-        pairs = [(name, _lenient(value)) for name, value in {**(params or {}), **(extra_params or {})}.items() if value is not None]
+        extra: Mapping[str, Any] = decode(extra_params.encode()) if isinstance(extra_params, str) else extra_params or {}
+        pairs = [(name, _lenient(value)) for name, value in {**(params or {}), **extra}.items() if value is not None]
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
         facts = Facts(operation.key, sent=True, ids=dict(pairs) if operation.danger != "none" else {})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -75,7 +75,7 @@ def encode_arguments(operation: Operation[Any], arguments: Mapping[str, Any], ex
 def validated(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
     """The model of some arguments; what does not fit raises `InvalidRequest`."""
     try:
-        return model.__pydantic_validator__.validate_python(given)
+        return cast("BaseModel", model.__pydantic_validator__.validate_python(given))
     except ValidationError as error:
         problems = "; ".join(_explain(each, model) for each in error.errors(include_url=False))
         # The cause would print the arguments again, all of them.

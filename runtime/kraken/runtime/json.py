@@ -49,6 +49,8 @@ def to_json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return msgspec.Raw(format(value, "f").encode())
+    if hasattr(value, "__wire__"):
+        return value.__wire__()
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-__all__ = ["RequestModel", "ResponseModel", "row"]
+__all__ = ["KeyedRows", "RequestModel", "ResponseModel", "row"]
 
 T = TypeVar("T", bound=type)
 
@@ -19,16 +19,27 @@ class ResponseModel(BaseModel):
     model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=())
 
 
+class KeyedRows(ResponseModel):
+    """Entries by Kraken's name of the pair, in a result that has other fields beside them."""
+
+    def __len__(self) -> int:
+        return len(self.__pydantic_extra__ or ())
+
+    def __contains__(self, name: object) -> bool:
+        return name in (self.__pydantic_extra__ or ())
+
+
 class RequestModel(BaseModel):
     """What is sent to Kraken: an unknown field or a wrong value is refused, by name."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=())
 
 
-class _Optional(NamedTuple):
+class _Optional:
     """Descriptor of a trailing element that a row may lack."""
 
-    index: int
+    def __init__(self, index: int) -> None:
+        self.index = index
 
     def __get__(self, row: tuple[Any, ...] | None, owner: type) -> Any:
         if row is None:
@@ -55,7 +66,7 @@ def row(cls: T) -> T:
     def make(values: tuple[Any, ...]) -> Any:
         return tuple.__new__(cls, values)
 
-    def schema(_: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def schema(_: type, __: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         hints = _hints(cls)
         items = [handler.generate_schema(hints[name]) for name in fields]
         required = len(fields) - len(defaults)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, PlainSerializer, SerializationInfo
+from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SerializationInfo
+from pydantic_core import CoreSchema, core_schema
 
 from .json import WIRE
 
@@ -20,6 +21,7 @@ __all__ = [
     "DecimalText",
     "RelativePrice",
     "RelativePriceText",
+    "TextDecimals",
     "TimestampText",
     "plain",
 ]
@@ -109,3 +111,15 @@ AmountNumber = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(_as_
 RelativePriceText = Annotated[str, BeforeValidator(_relative_price)]
 ClientOrderId = Annotated[str, BeforeValidator(_client_order_id)]
 TimestampText = Annotated[str, BeforeValidator(_timestamp)]
+
+
+class TextDecimals(dict[str, Decimal]):
+    """A map of decimals that are text on the wire."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, handler.generate_schema(dict[str, DecimalText]))
+
+    def __wire__(self) -> dict[str, str]:
+        """The map as it was on the wire."""
+        return {key: plain(value) for key, value in self.items()}

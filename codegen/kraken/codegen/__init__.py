@@ -1,0 +1,1 @@
+"""Turns the specs into code: load, check, represent, render, write."""

@@ -1,0 +1,100 @@
+"""From a folder of specs to a folder of code: all or nothing, and the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from .build_ir import Builder
+from .check import check_documents, document_kind
+from .ir import Product
+from .load import Document, SpecError, load_documents
+from .render import Files, Renderer
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+CONFIG = {"line-length": 120, "target-version": "py311"}
+
+
+def specs_folder() -> Path:
+    """The specs: of the checkout, or those that travel in an installed package."""
+    in_checkout = REPOSITORY / "specs"
+    return in_checkout if in_checkout.is_dir() else Path(__file__).resolve().parents[1] / "specs"
+
+
+def load_checked(specs: Path) -> list[Document]:
+    """Documents without a mistake, or a `SpecError` that lists them all."""
+    documents = load_documents(specs)
+    problems = check_documents(documents)
+    if problems:
+        raise SpecError(problems)
+    return documents
+
+
+def load_products(specs: Path) -> list[Product]:
+    """The intermediate representation of all products."""
+    return Builder(load_checked(specs)).build()
+
+
+def generate(specs: Path) -> Files:
+    """All generated files, formatted; nothing is written."""
+    documents = load_checked(specs)
+    products = Builder(documents).build()
+    errors = next((document for document in documents if document_kind(document) == "errors"), None)
+    return _format(Renderer(documents).render(products, errors))
+
+
+def _format(files: Files) -> Files:
+    """The files as ruff leaves them: imports sorted, unused ones gone, formatted."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(files, root)
+        ruff = [sys.executable, "-m", "ruff"]
+        common = ["--isolated", "--no-cache", "--quiet", *(f"--config={key}={value!r}" for key, value in CONFIG.items())]
+        fix = ["--fix", "--select=I,F401,UP037,RUF022", "--config=lint.isort.known-first-party=['kraken']"]
+        environment = {**os.environ, "NO_COLOR": "1"}
+        for command in (["check", *common, *fix, str(root)], ["format", *common, str(root)]):
+            done = subprocess.run([*ruff, *command], capture_output=True, text=True, env=environment, check=False)
+            if done.returncode:
+                raise RuntimeError(f"ruff {command[0]} failed on generated code:\n{done.stdout}{done.stderr}")
+        return read(root)
+
+
+def write(files: Files, root: Path) -> None:
+    """Write files below a folder."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def read(root: Path) -> Files:
+    """All files below a folder, without caches."""
+    return {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def build(specs: Path, output: Path) -> list[str]:
+    """Generate, then replace what is in the output folder. Returns the files that changed."""
+    files = generate(specs)
+    before = read(output) if output.is_dir() else {}
+    for name in before.keys() - files.keys():
+        (output / name).unlink()
+    write({name: text for name, text in files.items() if before.get(name) != text}, output)
+    for folder in sorted((path for path in output.rglob("*") if path.is_dir()), reverse=True):
+        if not any(child.name != "__pycache__" for child in folder.iterdir()):
+            shutil.rmtree(folder)
+    return sorted(name for name in files.keys() | before.keys() if files.get(name) != before.get(name))
+
+
+def differences(specs: Path, output: Path) -> list[str]:
+    """Files in which the output folder differs from what the specs give."""
+    files, present = generate(specs), read(output) if output.is_dir() else {}
+    return sorted(name for name in files.keys() | present.keys() if files.get(name) != present.get(name))

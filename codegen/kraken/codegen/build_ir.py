@@ -1,0 +1,483 @@
+"""Documents -> intermediate representation: references resolved, names and types decided."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import Path
+from typing import Any
+
+from .check import document_kind, find_reference, operations
+from .ir import Channel, Example, Field, Group, Json, Method, ModelModule, Operation, Product, PyType, Row
+from .load import Document, Pointer, Problem, SpecError
+
+REQUEST, RESPONSE, STREAM = "request", "response", "stream"
+
+SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "Decimal", "null": "None", "object": "dict[str, Any]"}
+
+SIGNATURES = {"decimal": "Amount", "relative-price": "RelativePrice", "date-time": "str | datetime"}
+"""What callers may pass, by format."""
+
+MODELS = {
+    (REQUEST, "string", "decimal"): "kraken.runtime.types.AmountText",
+    (REQUEST, "number", "decimal"): "kraken.runtime.types.AmountNumber",
+    (REQUEST, "string", "relative-price"): "kraken.runtime.types.RelativePriceText",
+    (REQUEST, "string", "client-order-id"): "kraken.runtime.types.ClientOrderId",
+    (REQUEST, "string", "date-time"): "kraken.runtime.types.TimestampText",
+    (RESPONSE, "string", "decimal"): "kraken.runtime.types.DecimalText",
+    (RESPONSE, "number", "decimal"): "kraken.runtime.types.DecimalNumber",
+}
+"""What models hold, by side, type and format; the rest is the model generator's own choice."""
+
+
+def snake(name: str) -> str:
+    """`getOHLCData` -> `get_ohlc_data`."""
+    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+
+
+def python_name(wire: str, chosen: str | None = None) -> str:
+    """The Python name of a wire name: its own, with an underscore behind a keyword."""
+    name = chosen or wire
+    return name + "_" if keyword.iskeyword(name) else name
+
+
+class Builder:
+    """Builds the representation of all products from checked documents."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self.documents = documents
+        self.by_path: dict[Path, Document] = {document.path: document for document in documents}
+        self.products: dict[str, Product] = {}
+        self.problems: list[Problem] = []
+        self.sides: dict[tuple[str, str], str] = {}
+
+    def build(self) -> list[Product]:
+        for document in self.documents:
+            if document_kind(document) == "openapi" and document.data.get("paths"):
+                self._rest(document)
+            elif document_kind(document) == "asyncapi" and document.data.get("channels"):
+                self._websocket(document)
+        if self.problems:
+            raise SpecError(self.problems)
+        return list(self.products.values())
+
+    # ------------------------------------------------------------------ REST
+
+    def _product(self, document: Document) -> Product:
+        name = document.data["x-kraken-product"]
+        return self.products.setdefault(name, Product(name))
+
+    def _rest(self, document: Document) -> None:
+        product = self._product(document)
+        product.url = document.data["servers"][0]["url"]
+        group = Group(product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name)
+        for at, operation in operations(document):
+            group.operations.append(self._operation(document, product, group, at, operation))
+        product.groups.append(group)
+
+    def _operation(self, document: Document, product: Product, group: Group, at: Pointer, raw: Json) -> Operation:
+        name = raw.get("x-kraken-name") or snake(raw["operationId"])
+        module = self._module(document)
+        encoding, fields, request = self._request(document, at, raw)
+        request["description"] = f"Arguments of `{name}`."
+        client_id, cost = raw.get("x-kraken-client-order-id", {}), raw["x-kraken-cost"]
+        result, result_model, result_description = self._result(document, at, raw)
+        built = Operation(
+            product=product.name, group=group.name, name=name, method=str(at[2]).upper(), path=str(at[1]),
+            envelope=document.data["x-kraken-envelope"], auth=raw["x-kraken-auth"],
+            permissions=tuple(raw["x-kraken-permissions"]), retry=raw["x-kraken-retry"], counter=cost["counter"],
+            cost=cost["cost"], pagination=raw["x-kraken-pagination"], danger=raw["x-kraken-danger"], encoding=encoding,
+            summary=raw["summary"], description=raw["description"], url=raw["externalDocs"]["url"], fields=tuple(fields),
+            result=result, result_model=result_model, result_description=result_description,
+            examples=tuple(Example(**example) for example in raw["x-kraken-examples"]),
+            client_order_id=client_id.get("field", ""), client_order_id_unless=tuple(client_id.get("unless", ())),
+            order_ids=tuple(raw.get("x-kraken-order-ids", ())), exclusive=_groups(raw, "x-kraken-exclusive"),
+            one_of=_groups(raw, "x-kraken-one-of"), deprecated=raw.get("deprecated", False),
+            replaced_by=raw.get("x-kraken-replaced-by", ""),
+        )
+        self._check_names(document, at, raw, fields)
+        module.requests[built.request] = request
+        return built
+
+    def _check_names(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> None:
+        """Keys that name request fields must name ones that exist."""
+        known = {field.name for field in fields}
+        named = {
+            "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
+            "x-kraken-client-order-id": [raw["x-kraken-client-order-id"]["field"], *raw["x-kraken-client-order-id"]["unless"]]
+            if "x-kraken-client-order-id" in raw else [],
+            "x-kraken-exclusive": sum(raw.get("x-kraken-exclusive", []), []),
+            "x-kraken-one-of": sum(raw.get("x-kraken-one-of", []), []),
+            "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
+        }
+        for key, names in named.items():
+            for name in names:
+                if name not in known:
+                    self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
+
+    def _request(self, document: Document, at: Pointer, raw: Json) -> tuple[str, list[Field], Json]:
+        """How arguments travel, the fields, and the schema of the model that checks them."""
+        properties: Json = {}
+        required: list[str] = []
+        fields: list[Field] = []
+        for index, parameter in enumerate(raw.get("parameters", [])):
+            where, source, parameter = self._deref(document, (*at, "parameters", index), parameter)
+            schema = {**parameter["schema"], "description": parameter["description"]}
+            for key in ("x-kraken-name", "x-kraken-unit", "deprecated"):
+                if key in parameter:
+                    schema[key] = parameter[key]
+            if parameter["in"] == "path":
+                schema.setdefault("minLength", 1)
+            wire, is_required = parameter["name"], parameter.get("required", False)
+            fields.append(self._field(where, source, wire, schema, is_required, parameter["in"]))
+            properties[wire] = self._model_schema(where, source, schema, REQUEST)
+            required += [wire] if is_required else []
+        encoding = "query"
+        for media, content in raw.get("requestBody", {}).get("content", {}).items():
+            encoding = "json" if media == "application/json" else "form"
+            where, source, schema = self._deref(document, (*at, "requestBody"), content["schema"])
+            for wire, item in schema.get("properties", {}).items():
+                is_required = wire in schema.get("required", [])
+                pointer = (*source, "properties", wire)
+                if wire in properties:
+                    self._problem(where, pointer, f"{wire}: stands in the query and in the body")
+                fields.append(self._field(where, pointer, wire, item, is_required, "body"))
+                properties[wire] = self._model_schema(where, pointer, item, REQUEST)
+                required += [wire] if is_required else []
+        self._alias(document, fields)
+        return encoding, fields, {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+    def _field(self, document: Document, at: Pointer, wire: str, schema: Json, required: bool, place: str) -> Field:
+        where, source, resolved = self._deref(document, at, schema)
+        return Field(
+            name=python_name(wire, schema.get("x-kraken-name") or resolved.get("x-kraken-name")), wire=wire,
+            type=self._hint(document, at, schema, REQUEST), required=required,
+            description=schema.get("description") or resolved.get("description", ""),
+            unit=schema.get("x-kraken-unit") or resolved.get("x-kraken-unit", ""),
+            deprecated=bool(schema.get("deprecated")), is_list=resolved.get("type") == "array", place=place,
+        )
+
+    def _alias(self, document: Document, fields: list[Field]) -> None:
+        module = self._module(document)
+        for field in fields:
+            if field.name != field.wire:
+                module.aliases[field.wire] = field.name
+
+    def _result(self, document: Document, at: Pointer, raw: Json) -> tuple[PyType, str, str]:
+        """Type of what a call returns, what it is checked against, and its description."""
+        responses = raw["responses"]
+        status = next((code for code in ("200", "201", "202") if code in responses), None)
+        content = responses.get(status, {}).get("content", {}) if status else {}
+        pointer: Pointer = (*at, "responses", status or "")
+        if not content:
+            self._problem(document, at, f"{raw['operationId']}: no content for status 200", "application/json")
+            return PyType("None"), "None", ""
+        media, body = next(iter(content.items()))
+        schema = body["schema"]
+        if media != "application/json":
+            return PyType("bytes"), "bytes", responses[status]["description"]
+        if document.data["x-kraken-envelope"] == "spot":
+            schema = schema.get("properties", {}).get("result")
+            if schema is None:
+                self._problem(document, pointer, f"{raw['operationId']}: no `result` in the envelope", "an object with error and result")
+                return PyType("None"), "None", ""
+        where, source, resolved = self._deref(document, pointer, schema)
+        description = resolved.get("description") or responses[status]["description"]
+        result = self._hint(where, source, resolved, RESPONSE)
+        values = resolved.get("additionalProperties")
+        is_text_map = isinstance(values, dict) and (values.get("type"), values.get("format")) == ("string", "decimal")
+        return result, "TextDecimals" if is_text_map else result.text, description
+
+    # ------------------------------------------------------------------ WebSocket
+
+    def _websocket(self, document: Document) -> None:
+        product = self._product(document)
+        product.websocket_sources.append(document.name)
+        for name, server in document.data["servers"].items():
+            product.sockets[name] = (f"{server['protocol']}://{server['host']}", server.get("pathname", ""))
+        for name, raw in document.data["channels"].items():
+            at: Pointer = ("channels", name)
+            if raw["x-kraken-kind"] == "channel":
+                product.channels.append(self._channel(document, product, at, raw))
+            else:
+                product.methods.append(self._method(document, product, at, raw))
+
+    def _common(self, document: Document, product: Product, at: Pointer, raw: Json) -> Json:
+        return {
+            "product": product.name, "group": document.data["x-kraken-group"], "name": raw["address"],
+            "socket": raw["servers"][0]["$ref"].rsplit("/", 1)[-1], "auth": raw["x-kraken-auth"],
+            "permissions": tuple(raw["x-kraken-permissions"]), "danger": raw["x-kraken-danger"],
+            "title": raw["title"], "description": raw["description"], "url": raw["externalDocs"]["url"],
+            "examples": tuple(raw["x-kraken-wire-examples"]), "deprecated": raw.get("deprecated", False),
+            "replaced_by": raw.get("x-kraken-replaced-by", ""),
+        }
+
+    def _channel(self, document: Document, product: Product, at: Pointer, raw: Json) -> Channel:
+        message, frame_at, frame = self._message(document, at, raw, "channel")
+        data = frame["properties"].get("data")
+        subscribed = next((name for name in raw["messages"] if name.endswith("Subscribed")), "")
+        overflow = raw.get("x-kraken-overflow", {"policy": "keep-latest"})
+        fields: list[Field] = []
+        subscription = ""
+        if "x-kraken-subscribe" in raw:
+            subscription, fields = self._parameters(document, (*at, "x-kraken-subscribe"), raw["x-kraken-subscribe"])
+            found = self._deref(document, (*at, "messages", subscribed), raw["messages"].get(subscribed, {}))
+            if not subscribed or "payload" not in found[2]:
+                self._problem(document, at, f"{at[-1]}: no message that acknowledges a subscription", "<Name>Subscribed")
+            else:
+                self._hint(found[0], (*found[1], "payload"), found[2]["payload"], STREAM)
+                self._messages_module(document).template_data[subscribed] = {
+                    "tag_field": "channel", "tag": raw["address"],
+                }
+        self._check_names(document, at, raw, fields)
+        if data is None:
+            item, kind = PyType(message), None
+        else:
+            kind = self._hint(document, (*frame_at, "properties", "data"), data, STREAM)
+            item = self._hint(document, frame_at, data["items"], STREAM) if data.get("type") == "array" else kind
+        return Channel(
+            **self._common(document, product, at, raw), message=message, item=item, data=kind,
+            frame_fields=self._frame_fields(document, frame_at, frame, ("channel", "data")),
+            policy=overflow["policy"], key=tuple(overflow.get("key", ())), subscription=subscription,
+            subscribed=subscribed, fields=tuple(fields), unsubscribe=tuple(raw.get("x-kraken-unsubscribe", ())),
+        )
+
+    def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
+        reply_class, frame_at, frame = self._message(document, at, raw, "reply")
+        request = next((name for name in raw["messages"] if name.endswith("Request")), "")
+        fields: list[Field] = []
+        params = ""
+        where, source, message = self._deref(document, (*at, "messages", request), raw["messages"].get(request, {}))
+        schema = message.get("payload", {}).get("properties", {}).get("params")
+        if schema is not None:
+            params, fields = self._parameters(where, (*source, "payload", "properties", "params"), schema)
+        result = frame["properties"].get("result")
+        client_id = raw.get("x-kraken-client-order-id", {})
+        self._check_names(document, at, raw, fields)
+        return Method(
+            **self._common(document, product, at, raw), reply=frame["properties"]["method"]["const"],
+            reply_class=reply_class, params=params,
+            result=self._hint(document, frame_at, result, STREAM).text if result else "",
+            reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")), fields=tuple(fields),
+            client_order_id=client_id.get("field", ""), client_order_id_unless=tuple(client_id.get("unless", ())),
+            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
+            replies_per=tuple(raw.get("x-kraken-replies", {}).get("per", ())),
+            exclusive=_groups(raw, "x-kraken-exclusive"), one_of=_groups(raw, "x-kraken-one-of"),
+        )
+
+    def _message(self, document: Document, at: Pointer, raw: Json, kind: str) -> tuple[str, Pointer, Json]:
+        """Name, pointer and schema of the frame that a channel or a method receives."""
+        suffix = {"channel": "Message", "reply": "Reply"}[kind]
+        name = next((name for name in raw["messages"] if name.endswith(suffix)), "")
+        if not name:
+            self._problem(document, (*at, "messages"), f"{at[-1]}: no received message", f"one whose name ends with {suffix}")
+            raise SpecError(self.problems)
+        _, source, message = self._deref(document, (*at, "messages", name), raw["messages"][name])
+        return name, (*source, "payload"), message["payload"]
+
+    def _parameters(self, document: Document, at: Pointer, schema: Json) -> tuple[str, list[Field]]:
+        """Name of the model of WebSocket parameters, and the fields."""
+        where, source, resolved = self._deref(document, at, schema)
+        name = str(source[-1])
+        fields = [
+            self._field(where, (*source, "properties", wire), wire, item, wire in resolved.get("required", []), "body")
+            for wire, item in resolved.get("properties", {}).items()
+        ]
+        self._alias(where, fields)
+        self._add_class(where, source, name, resolved, REQUEST)
+        return name, fields
+
+    def _frame_fields(self, document: Document, at: Pointer, frame: Json, without: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        required = frame.get("required", ())
+        found = []
+        for name, schema in frame["properties"].items():
+            if name not in without:
+                text = self._hint(document, (*at, "properties", name), schema, STREAM).text
+                found.append((name, text if name in required else f"{text} | None = None"))
+        return tuple(sorted(found, key=lambda each: "= None" in each[1]))
+
+    # ------------------------------------------------------------------ types
+
+    def _hint(self, document: Document, at: Pointer, schema: Json, side: str) -> PyType:
+        """The type of a schema as it stands in signatures."""
+        if "$ref" in schema:
+            where, source, resolved = self._resolve(document, at, schema["$ref"])
+            if _is_class(resolved):
+                return self._class(where, source, resolved, side)
+            return self._hint(where, source, resolved, side)
+        if _is_class(schema):  # a named schema that was already resolved
+            return self._class(document, at, schema, side)
+        if "const" in schema:
+            return PyType(f"Literal[{_quoted(schema['const'])}]")
+        if "enum" in schema:
+            values = ", ".join(_quoted(value) for value in schema["enum"] if value is not None)
+            text = f"Literal[{values}]"
+            return PyType(f"{text} | {SCALARS[_kinds(schema)[0]]}" if schema.get("x-kraken-enum") == "open" else text)
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                return _union([self._hint(document, (*at, key, i), item, side) for i, item in enumerate(schema[key])])
+        return _union([self._kind_hint(document, at, schema, kind, side) for kind in _kinds(schema)])
+
+    def _kind_hint(self, document: Document, at: Pointer, schema: Json, kind: str, side: str) -> PyType:
+        if kind == "array":
+            item = self._hint(document, (*at, "items"), schema.get("items", {}), side)
+            if side == REQUEST:
+                plain = f"{item} | " if item.text == "str" or item.text.startswith("Literal") else ""
+                return PyType(f"{plain}Sequence[{item}]", item.classes)
+            return PyType(f"list[{item}]", item.classes)
+        if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+            value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
+            return PyType(f"dict[str, {value}]", value.classes)
+        if side == REQUEST and schema.get("format") in SIGNATURES:
+            return PyType(SIGNATURES[schema["format"]])
+        if schema.get("format") == "decimal":
+            return PyType("Decimal")
+        return PyType(SCALARS.get(kind, "Any"))
+
+    def _class(self, document: Document, at: Pointer, schema: Json, side: str) -> PyType:
+        name = str(at[-1])
+        module = self._add_class(document, at, name, schema, side)
+        return PyType(f"{name} | Mapping[str, Any]" if side == REQUEST else name, frozenset({(module.module, name)}))
+
+    # ------------------------------------------------------------------ models
+
+    def _module(self, document: Document) -> ModelModule:
+        """The models module of a document: one per REST group, one for all WebSocket parameters."""
+        name = Path(document.name).stem if document_kind(document) == "openapi" else "websocket"
+        return self._named_module(document, f"models.{name}")
+
+    def _messages_module(self, document: Document) -> ModelModule:
+        return self._named_module(document, "messages")
+
+    def _named_module(self, document: Document, name: str) -> ModelModule:
+        product = self.products[document.data.get("x-kraken-product") or document.name.split("/", 1)[0]]
+        module = product.modules.setdefault(name, ModelModule(name))
+        module.sources.add(document.name)
+        return module
+
+    def _add_class(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> ModelModule:
+        """Register a named schema, with all that it refers to, as a class of its module."""
+        module = self._messages_module(document) if side == STREAM else self._module(document)
+        key = (module.module, name)
+        known = self.sides.setdefault(key, side)
+        if known != side:
+            self._problem(document, at, f"{name}: used in a {known} and in a {side}", "one schema for each")
+            return module
+        if "x-kraken-row" in schema:
+            if name not in module.rows:
+                module.rows[name] = self._row(document, at, name, schema, side)
+            return module
+        table = module.requests if side == REQUEST else module.responses
+        if name in table:
+            return module
+        built: Json = {"type": "object", "description": schema.get("description", "")}
+        table[name] = built  # before its properties, which may refer back to it
+        built["properties"] = {
+            wire: self._model_schema(document, (*at, "properties", wire), item, side)
+            for wire, item in schema.get("properties", {}).items()
+        }
+        if "required" in schema:
+            built["required"] = schema["required"]
+        for wire, item in schema.get("properties", {}).items():
+            name_ = python_name(wire, item.get("x-kraken-name"))
+            if name_ != wire:
+                module.aliases[wire] = name_
+        if "x-kraken-rows" in schema:
+            value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
+            module.template_data[name] = {"entries": schema["x-kraken-rows"], "entry_type": value.text}
+        return module
+
+    def _row(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> Row:
+        fields = []
+        for index, (wire, item) in enumerate(zip(schema["x-kraken-row"], schema["prefixItems"], strict=True)):
+            required = index < schema.get("minItems", len(schema["prefixItems"]))
+            pointer = (*at, "prefixItems", index)
+            hint = self._hint(document, pointer, item, side)
+            text = re.sub(r"\bDecimal\b", "DecimalText" if item.get("type") == "string" else "DecimalNumber", hint.text)
+            fields.append(
+                Field(python_name(wire), wire, PyType(text, hint.classes), required, item.get("description", ""), item.get("x-kraken-unit", ""))
+            )
+        return Row(name, schema.get("description", ""), tuple(fields))
+
+    def _model_schema(self, document: Document, at: Pointer, schema: Json, side: str) -> Json:
+        """A schema as the model generator shall see it: references inlined, our types named by path."""
+        if "$ref" in schema:
+            where, source, resolved = self._resolve(document, at, schema["$ref"])
+            described = {"description": schema.get("description") or resolved.get("description", "")}
+            if not _is_class(resolved):
+                return {**self._model_schema(where, source, resolved, side), **described}
+            module = self._class_module(where, source, resolved, side)
+            home = self._messages_module(document) if side == STREAM else self._module(document)
+            name = str(source[-1])
+            if module is home and "x-kraken-row" not in resolved:
+                return {"$ref": f"#/components/schemas/{name}", **described}
+            product = document.data.get("x-kraken-product") or document.name.split("/", 1)[0]
+            return {"type": "string", "customTypePath": f"kraken.{product}.{module.module}.{name}", **described}
+        built = {key: value for key, value in schema.items() if not key.startswith("x-kraken-") and key != "deprecated"}
+        if side != REQUEST and not (side == STREAM and schema.get("format") == "decimal"):
+            built.pop("format", None)  # received texts stay exactly as they came
+        if unit := schema.get("x-kraken-unit"):
+            built["description"] = f"{schema.get('description', '')} Unit: {unit}.".strip()
+        for key in ("anyOf", "oneOf", "prefixItems"):
+            if key in schema:
+                built[key] = [self._model_schema(document, (*at, key, i), item, side) for i, item in enumerate(schema[key])]
+        for key in ("items", "additionalProperties"):
+            if isinstance(schema.get(key), dict):
+                built[key] = self._model_schema(document, (*at, key), schema[key], side)
+        if "enum" in schema and schema.get("x-kraken-enum") == "open":
+            plain = {key: value for key, value in built.items() if key not in ("enum", "description")}
+            built = {"anyOf": [{**plain, "enum": schema["enum"]}, plain], "description": built.get("description", "")}
+        kinds = _kinds(schema)
+        custom = MODELS.get((side, kinds[0], schema.get("format", "")))
+        if custom:
+            built = {"type": "string", "customTypePath": custom, "description": built.get("description", "")}
+            if "null" in kinds:
+                built = {"anyOf": [{"type": "string", "customTypePath": custom}, {"type": "null"}], "description": built["description"]}
+        return built
+
+    def _class_module(self, document: Document, at: Pointer, schema: Json, side: str) -> ModelModule:
+        return self._add_class(document, at, str(at[-1]), schema, side)
+
+    # ------------------------------------------------------------------ references
+
+    def _resolve(self, document: Document, at: Pointer, reference: str) -> tuple[Document, Pointer, Json]:
+        found = find_reference(document, reference, self.by_path)
+        if found is None:
+            raise SpecError([document.problem(at, f"$ref: {reference} does not exist")])
+        where, pointer, value = found
+        return where, pointer, value
+
+    def _deref(self, document: Document, at: Pointer, value: Any) -> tuple[Document, Pointer, Json]:
+        """A value with its references followed."""
+        while "$ref" in value:
+            document, at, value = self._resolve(document, at, value["$ref"])
+        return document, at, value
+
+    def _problem(self, document: Document, at: Pointer, what: str, allowed: str = "") -> None:
+        self.problems.append(document.problem(at, what, allowed))
+
+
+def _groups(raw: Json, key: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(group) for group in raw.get(key, ()))
+
+
+def _is_class(schema: Json) -> bool:
+    return "properties" in schema or "x-kraken-row" in schema
+
+
+def _kinds(schema: Json) -> list[str]:
+    kind = schema.get("type")
+    if kind is None:
+        return ["any"]
+    return [kind] if isinstance(kind, str) else list(kind)
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _union(types: list[PyType]) -> PyType:
+    texts = list(dict.fromkeys(part for each in types for part in [each.text]))
+    classes: frozenset[tuple[str, str]] = frozenset().union(*(each.classes for each in types))
+    return PyType(" | ".join(texts), classes)

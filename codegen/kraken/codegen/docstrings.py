@@ -1,0 +1,115 @@
+"""Docstrings of generated methods, from the facts in the specs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from .ir import Channel, Field, Method, Operation
+
+WIDTH = 120
+
+
+def wrap(text: str, indent: int, hanging: int = 0) -> str:
+    """A text as the inside of a docstring that stands at an indentation; further lines may hang deeper."""
+    lines = textwrap.wrap(" ".join(text.split()), WIDTH - indent - 6, break_long_words=False, break_on_hyphens=False)
+    wrapped = ("\n" + " " * (indent + hanging)).join(lines)
+    return wrapped.replace("\\", "\\\\").replace('"""', "'''") + (" " if wrapped.endswith('"') else "")
+
+
+def with_unit(field: Field) -> str:
+    """A field's description, its unit and whether it is deprecated."""
+    parts = [field.description.strip()]
+    if field.unit:
+        parts.append(f"Unit: {field.unit}.")
+    if field.deprecated:
+        parts.append("Deprecated by Kraken.")
+    return " ".join(parts)
+
+
+def _section(title: str, entries: Iterable[tuple[str, str]], indent: int) -> list[str]:
+    pad = " " * indent
+    lines = [f"{pad}    " + wrap(f"{name}: {text}" if name else text, indent + 4, 4 if name else 0) for name, text in entries]
+    return ["", f"{pad}{title}:", *lines] if lines else []
+
+
+def _arguments(fields: Iterable[Field]) -> list[tuple[str, str]]:
+    ordered = sorted(fields, key=lambda field: not field.required)
+    return [(field.name, with_unit(field)) for field in ordered]
+
+
+def _facts(permissions: tuple[str, ...], auth: str, deprecated: bool, replaced_by: str, further: str = "") -> list[str]:
+    needs = "API key permission: " + ("; ".join(permissions) or "any") + "." if auth == "required" else "Needs no API key."
+    return [*([f"Deprecated by Kraken: use {replaced_by}."] if deprecated else []), f"{needs} {further}".strip()]
+
+
+def _assemble(summary: str, description: str, sections: list[str], facts: list[str], url: str, indent: int) -> str:
+    pad = " " * indent
+    lines = [wrap(summary, indent), "", pad + wrap(description, indent), *sections, ""]
+    lines += [pad + wrap(fact, indent) for fact in facts]
+    return "\n".join([*lines, f"{pad}Kraken's page: {url}", pad])
+
+
+_COST = {"none": "", "public": "Rate limit: public calls are limited per IP address."}
+
+
+def operation_doc(operation: Operation, indent: int) -> str:
+    """The docstring of a REST method."""
+    raises = [("InvalidRequest", "An argument was refused before anything was sent.")] if operation.fields else []
+    raises.append(("ExchangeError", "Kraken answered with an error; its subclasses are in `kraken.exceptions`."))
+    if operation.danger != "none":
+        raises.append(("OrderStateUnknown", "The reply was lost: the request was sent once, and may have been carried out."))
+    else:
+        raises.append(("ReplyLost", "The reply was lost, also when the call was repeated."))
+    raises.append(("NotSent", "No connection could be made."))
+    sections = _section(
+        "Args", [*_arguments(operation.fields), ("options", "Timeout, headers and further parameters of this call.")], indent
+    )
+    sections += _section("Returns", [("", operation.result_description)], indent)
+    sections += _section("Raises", raises, indent)
+    cost = _COST.get(operation.counter, f"Rate limit: costs {operation.cost:g} on the {operation.counter} counter.")
+    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, cost)
+    return _assemble(operation.summary, operation.description, sections, facts, operation.url, indent)
+
+
+_POLICIES = {
+    "keep-latest": "A slow consumer gets the latest item{key}; older ones are dropped.",
+    "drop-oldest": "For a slow consumer the oldest items are dropped, and the stream says how many.",
+    "never-drop": "Nothing is dropped: a consumer that is too slow gets `SlowConsumer`.",
+}
+
+
+def channel_doc(channel: Channel, indent: int) -> str:
+    """The docstring of a subscription method."""
+    arguments = [*_arguments(channel.fields), ("buffer", "How many items may wait for the consumer.")]
+    sections = _section("Args", arguments, indent)
+    sections += _section(
+        "Returns",
+        [("", f"A stream: `async for item in ...` gives each `{channel.item}`, `.messages()` whole frames. It subscribes when it is first used.")],
+        indent,
+    )
+    raises = [("ExchangeError", "Kraken refused the subscription.")] if channel.fields or channel.subscription else []
+    sections += _section("Raises", [*raises, ("ConnectionLost", "The connection ended for good.")], indent)
+    key = " per " + ", ".join(channel.key) if channel.key else ""
+    facts = _facts(
+        channel.permissions, channel.auth, channel.deprecated, channel.replaced_by, _POLICIES[channel.policy].format(key=key)
+    )
+    return _assemble(channel.title, channel.description, sections, facts, channel.url, indent)
+
+
+def method_doc(method: Method, indent: int) -> str:
+    """The docstring of a request over the WebSocket."""
+    sections = _section("Args", [*_arguments(method.fields), ("timeout", "Seconds to wait for the reply.")], indent)
+    returned = f"One {method.result} per id." if method.replies_per else f"The {method.result or 'reply'}."
+    sections += _section("Returns", [("", returned)], indent)
+    raises = [
+        ("InvalidRequest", "An argument was refused before anything was sent."),
+        ("ExchangeError", "Kraken answered with an error; its subclasses are in `kraken.exceptions`."),
+        ("OrderStateUnknown", "The connection or the reply was lost: the request was sent once, and may have been carried out.")
+        if method.danger != "none"
+        else ("ReplyLost", "No reply came in time."),
+        ("NotSent", "No connection could be made."),
+    ]
+    sections += _section("Raises", raises, indent)
+    facts = _facts(method.permissions, method.auth, method.deprecated, method.replaced_by)
+    return _assemble(method.title, method.description, sections, facts, method.url, indent)

@@ -1,0 +1,230 @@
+"""The intermediate representation: what the specs say, resolved and typed, ready to be rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PyType:
+    """A Python type as source text, and the generated classes that it names."""
+
+    text: str
+    classes: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of module and class name."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter of an operation, subscription or method."""
+
+    name: str
+    wire: str
+    type: PyType
+    required: bool
+    description: str
+    unit: str = ""
+    deprecated: bool = False
+    is_list: bool = False
+    place: str = "body"
+    """`path`, `query` or `body`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A positional array, rendered as a named tuple."""
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One canned exchange."""
+
+    arguments: Json
+    wire: str
+    response: str
+    summary: str = ""
+    raises: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One REST endpoint."""
+
+    product: str
+    group: str
+    name: str
+    method: str
+    path: str
+    envelope: str
+    auth: str
+    permissions: tuple[str, ...]
+    retry: str
+    counter: str
+    cost: float
+    pagination: str
+    danger: str
+    encoding: str
+    """How arguments travel: `query`, `form` or `json`."""
+    summary: str
+    description: str
+    url: str
+    fields: tuple[Field, ...]
+    result: PyType
+    result_model: str
+    """What the result is checked against; differs from its type where that does not say how decimals travel."""
+    result_description: str
+    examples: tuple[Example, ...]
+    client_order_id: str = ""
+    client_order_id_unless: tuple[str, ...] = ()
+    order_ids: tuple[str, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    deprecated: bool = False
+    replaced_by: str = ""
+
+    @property
+    def constant(self) -> str:
+        return self.name.upper()
+
+    @property
+    def request(self) -> str:
+        """Name of the model that checks the arguments."""
+        return pascal(self.name) + "Request"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One WebSocket channel that streams."""
+
+    product: str
+    group: str
+    name: str
+    socket: str
+    auth: str
+    permissions: tuple[str, ...]
+    danger: str
+    title: str
+    description: str
+    url: str
+    message: str
+    """Name of the frame's struct."""
+    item: PyType
+    """Type of one item of the frame's data; the frame itself where it has none."""
+    data: PyType | None
+    """Type of the frame's data."""
+    frame_fields: tuple[tuple[str, str], ...]
+    """Further members of the frame: name and type text."""
+    policy: str
+    key: tuple[str, ...]
+    subscription: str = ""
+    """Name of the model that checks the parameters; empty where Kraken pushes unasked."""
+    subscribed: str = ""
+    """Name of the struct that acknowledges a subscription."""
+    fields: tuple[Field, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+    examples: tuple[Json, ...] = ()
+    deprecated: bool = False
+    replaced_by: str = ""
+
+    @property
+    def constant(self) -> str:
+        return self.name.upper()
+
+
+@dataclass(frozen=True)
+class Method:
+    """One WebSocket request with its reply."""
+
+    product: str
+    group: str
+    name: str
+    reply: str
+    """The `method` of the reply frame."""
+    reply_class: str
+    socket: str
+    auth: str
+    permissions: tuple[str, ...]
+    danger: str
+    title: str
+    description: str
+    url: str
+    params: str
+    """Name of the model that checks the parameters; empty when there are none."""
+    result: str
+    """Name of the result's struct; empty when the reply has none."""
+    reply_fields: tuple[tuple[str, str], ...]
+    fields: tuple[Field, ...] = ()
+    client_order_id: str = ""
+    client_order_id_unless: tuple[str, ...] = ()
+    order_ids: tuple[str, ...] = ()
+    replies_per: tuple[str, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    examples: tuple[Json, ...] = ()
+    deprecated: bool = False
+    replaced_by: str = ""
+
+    @property
+    def constant(self) -> str:
+        return self.name.upper()
+
+
+@dataclass
+class ModelModule:
+    """One generated module of models: schemas for the model generator, and rows of our own."""
+
+    module: str
+    """Dotted name below the product's package: `models.market_data`."""
+    sources: set[str] = field(default_factory=set)
+    responses: dict[str, Json] = field(default_factory=dict)
+    requests: dict[str, Json] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    template_data: dict[str, Json] = field(default_factory=dict)
+    """Additions per class for the model templates."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Wire name to Python name."""
+
+
+@dataclass
+class Group:
+    """One documentation section of a product: the operations below one attribute of the client."""
+
+    product: str
+    name: str
+    title: str
+    source: str
+    operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def class_name(self) -> str:
+        return pascal(self.name)
+
+
+@dataclass
+class Product:
+    """Everything about one product."""
+
+    name: str
+    groups: list[Group] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
+    methods: list[Method] = field(default_factory=list)
+    modules: dict[str, ModelModule] = field(default_factory=dict)
+    url: str = ""
+    sockets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """WebSocket servers: name to base address and path."""
+    websocket_sources: list[str] = field(default_factory=list)
+
+
+def pascal(snake: str) -> str:
+    """`get_ohlc_data` -> `GetOhlcData`."""
+    return "".join(part[:1].upper() + part[1:] for part in snake.split("_"))
