@@ -7,10 +7,12 @@ with the digits of the wire, because the exchange's checksum is computed over th
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
 from decimal import Context, Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["BookLevel", "BookUpdate", "ChecksumReport", "Level", "OrderBook"]
 

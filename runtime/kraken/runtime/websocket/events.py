@@ -1,0 +1,136 @@
+"""What happened to a connection or a stream, as values.
+
+Handlers given to `on_event` and iterators from `events()` receive them in the order they happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ..errors import KrakenError
+    from ..orderbook import ChecksumReport
+
+__all__ = [
+    "BookInvalid",
+    "BookRestored",
+    "Connecting",
+    "Dropped",
+    "Event",
+    "Failed",
+    "Gap",
+    "Malformed",
+    "Open",
+    "Reopened",
+    "Restored",
+    "SequenceGap",
+    "SubscriptionLost",
+]
+
+
+class Connecting(NamedTuple):
+    """A connection attempt begins."""
+
+    socket: str
+    attempt: int
+    """Counts from 1, and starts over once a connection has delivered data."""
+
+
+class Open(NamedTuple):
+    """A socket is open for the first time."""
+
+    socket: str
+
+
+class Dropped(NamedTuple):
+    """A socket is gone; what its subscriptions say is not up to date until `Restored`."""
+
+    socket: str
+    code: int
+    """The WebSocket close code; 1006 when the connection broke without one."""
+    reason: str
+
+
+class Reopened(NamedTuple):
+    """A dropped socket is open again; its subscriptions are being made anew."""
+
+    socket: str
+    gap_seconds: float
+    """From the drop until now. Nothing was received meanwhile."""
+
+
+class Restored(NamedTuple):
+    """Every subscription of a reopened socket has been answered."""
+
+    socket: str
+    gap_seconds: float
+    """From the drop until now."""
+
+
+class Failed(NamedTuple):
+    """A socket is given up; its streams have raised `error`."""
+
+    socket: str
+    error: KrakenError
+
+
+class Gap(NamedTuple):
+    """A buffer was full and its oldest items were dropped."""
+
+    channel: str
+    """The channel; `handlers` for the queue that handlers are called from."""
+    dropped: int
+    """How many items are missing at this place."""
+
+
+class SequenceGap(NamedTuple):
+    """Frames are missing on a numbered channel; it is being subscribed anew."""
+
+    channel: str
+    expected: int
+    received: int
+
+
+class SubscriptionLost(NamedTuple):
+    """A subscription that was live was refused when it was made anew."""
+
+    channel: str
+    value: Any
+    """The symbol, or whatever else the subscription is one of; None when the channel is undivided."""
+    error: KrakenError
+
+
+class Malformed(NamedTuple):
+    """A frame could not be decoded and was skipped."""
+
+    socket: str
+    raw: bytes
+
+
+class BookInvalid(NamedTuple):
+    """An order book did not match its checksum; it is withheld and subscribed anew."""
+
+    symbol: str
+    report: ChecksumReport
+
+
+class BookRestored(NamedTuple):
+    """An order book is right again after it had been withheld."""
+
+    symbol: str
+
+
+Event = (
+    Connecting
+    | Open
+    | Dropped
+    | Reopened
+    | Restored
+    | Failed
+    | Gap
+    | SequenceGap
+    | SubscriptionLost
+    | Malformed
+    | BookInvalid
+    | BookRestored
+)

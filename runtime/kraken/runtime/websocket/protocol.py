@@ -1,0 +1,75 @@
+"""The constants that generated code describes an exchange's WebSocket API with. Cheap to import."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+__all__ = ["Channel", "Method", "Policy", "Socket"]
+
+Policy = Literal["keep-latest", "drop-oldest", "never-drop"]
+"""What a full buffer does: keep the newest item of each key, drop the oldest with a `Gap`, or fail the stream."""
+
+
+class Socket(NamedTuple):
+    """One WebSocket address of the exchange."""
+
+    url: str
+    """Base address, such as `wss://host`; the client's `ws_url` or `auth_ws_url` takes its place."""
+    path: str = ""
+    """Appended to the base address, whether it is the default or the user's."""
+    auth: bool = False
+    """Whether requests on it carry a token. `auth_ws_url` replaces the address of these, `ws_url` of the others."""
+    at_start: bool = True
+    """Whether `start()` opens it; otherwise it is opened when it is first needed."""
+
+
+class Channel(NamedTuple):
+    """One channel that can be subscribed, or that the exchange pushes on its own."""
+
+    name: str
+    """Its name on the wire."""
+    socket: str
+    """Key of the client's `sockets`."""
+    auth: bool = False
+    """Whether subscribing needs a token."""
+    parameters: str = ""
+    """What `encode_parameters` knows the subscription's parameters as."""
+    each: str = ""
+    """The list parameter of which every element is a subscription with an acknowledgement of its own."""
+    unsubscribe: tuple[str, ...] = ()
+    """Parameters that name a subscription: repeated when unsubscribing, and alike in streams that share it."""
+    policy: Policy = "drop-oldest"
+    """What a full buffer does, unless a stream chooses otherwise."""
+    key: tuple[str, ...] = ()
+    """Fields of an item that tell independent sequences apart. Those that are parameters too also route items."""
+    pushed: bool = False
+    """Whether the exchange sends it unasked, so that there is nothing to subscribe."""
+    sequenced: bool = False
+    """Whether frames carry a `sequence` that grows by one; a hole makes the client subscribe anew."""
+
+
+class Method(NamedTuple):
+    """One request that is answered over the socket."""
+
+    name: str
+    """Its name on the wire."""
+    socket: str
+    """Key of the client's `sockets`."""
+    reply: str = ""
+    """The name that its reply carries."""
+    auth: bool = False
+    """Whether it needs a token."""
+    parameters: str = ""
+    """What `encode_parameters` knows its parameters as; empty for a method without any."""
+    danger: str = ""
+    """What it can change (`trades`, `cancels`, ...). A lost reply then leaves the state of orders unknown."""
+    client_order_id: str = ""
+    """The parameter that is filled with a fresh client order id before sending."""
+    client_order_id_unless: tuple[str, ...] = ()
+    """No client order id is made when one of these is given."""
+    order_ids: tuple[str, ...] = ()
+    """Parameters that identify orders; errors carry them."""
+    replies_per: tuple[str, ...] = ()
+    """List parameters of which every element is answered by a reply of its own, all with the same `req_id`."""
+    unwrap: bool = True
+    """Whether the caller gets the `result` of the reply; otherwise the whole reply."""
