@@ -70,10 +70,12 @@ class InvalidArgument(Refusal):
 
     Args:
         name: The argument.
+        value: What was given.
         unknown: Whether there is no such argument.
     """
 
-    def __init__(self, name: str, *, unknown: bool = False) -> None:
+    def __init__(self, name: str, value: object = None, *, unknown: bool = False) -> None:
         super().__init__(Words.INVALID_ARGUMENTS, name)
         self.name = name
+        self.value = value
         self.unknown = unknown

@@ -102,10 +102,14 @@ class Exchange:
         digits = text.lstrip("+-#").removesuffix("%")
         if digits == text:
             return Decimal(text)
-        last = self.last_price(pair)
-        distance = last * Decimal(digits) / 100 if text.endswith("%") else Decimal(digits)
         below = text[0] == "-" or (text[0] == "#" and (side == "buy") is not trigger)
-        return rounded((last - distance if below else last + distance) / pair.tick_size, 0) * pair.tick_size
+        distance = Decimal(digits).copy_sign(-1 if below else 1)
+        return self.shifted_price(pair, self.last_price(pair), distance, percent=text.endswith("%"))
+
+    def shifted_price(self, pair: Pair, reference: Decimal, distance: Decimal, *, percent: bool) -> Decimal:
+        """The price on the tick nearest to ``reference`` plus a distance in quote currency or in percent."""
+        price = reference + (reference * distance / 100 if percent else distance)
+        return rounded(price / pair.tick_size, 0) * pair.tick_size
 
     # ------------------------------------------------------------------ orders
 
@@ -115,16 +119,10 @@ class Exchange:
         Raises:
             Refusal: it is not known, or is no longer open.
         """
-        found = [
-            order
-            for order in account.orders.values()
-            if order.id == order_id or (cl_ord_id is not None and order.asked.cl_ord_id == cl_ord_id)
-        ]
-        if not found:
-            raise Refusal(Words.UNKNOWN_ORDER)
-        if not found[-1].alive:
-            raise Refusal(Words.INVALID_ORDER)
-        return found[-1]
+        for order in account.open.values():
+            if order.id == order_id or (cl_ord_id is not None and order.asked.cl_ord_id == cl_ord_id):
+                return order
+        raise Refusal(Words.UNKNOWN_ORDER)
 
     def place(self, account: Account, asked: NewOrder, *, validate: bool = False) -> Order:
         """Check an order against the rules and the funds, and execute it.
@@ -178,11 +176,14 @@ class Exchange:
             post_only: Refuse the change if the order would then trade at once.
 
         Returns:
-            The amendment's id.
+            The amendment's id. A volume that is filled already cancels the rest.
 
         Raises:
             Refusal: the changed order would break a rule, or there is not enough money.
         """
+        if volume is not None and volume <= order.filled:
+            self.cancel(order)
+            return self.new_id("T")
         before = (order.volume, order.limit, order.trigger, order.display)
         resting = order.resting
         requeue = (limit not in (None, order.limit)) or (volume is not None and volume > order.volume)
@@ -250,8 +251,6 @@ class Exchange:
         self._check_funds(order)
 
     def _check_amended(self, order: Order, volume: Decimal | None, *, post_only: bool) -> None:
-        if order.remaining <= 0:
-            raise InvalidArgument("order_qty")
         self._check_size(order, order.volume if volume is None else volume)
         self._check_prices(order)
         if (post_only or order.asked.post_only) and self._crosses(order):
@@ -378,6 +377,7 @@ class Exchange:
         self._tell(OrderChanged(order, order.status, order.closed))
 
     def _forget_if_house(self, order: Order) -> None:
+        """The house's orders are too many to be remembered."""
         if order.account.house:
             order.account.orders.pop(order.id, None)
 

@@ -51,7 +51,9 @@ class Faults:
             ValueError: there is no such operation or kind, or the kind makes no sense for the operation.
         """
         if operation not in self._rest | self._websocket | {CONNECT}:
-            raise ValueError(f"unknown operation {operation!r}; known: {', '.join(sorted(self._rest | self._websocket))}")
+            raise ValueError(
+                f"unknown operation {operation!r}; known: {', '.join(sorted(self._rest | self._websocket))}"
+            )
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
         if operation in self._websocket and kind in _HTTP_ONLY:

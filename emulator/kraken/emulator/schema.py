@@ -238,4 +238,4 @@ class Shape:
         try:
             return convert(self.fields[name], value, mode)
         except _Mismatch:
-            raise InvalidArgument(name) from None
+            raise InvalidArgument(name, value) from None

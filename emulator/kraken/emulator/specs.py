@@ -104,8 +104,9 @@ class Channel:
     """One WebSocket channel or method."""
 
     name: str
+    is_method: bool
     servers: frozenset[str]
-    """Names of the servers that offer it; empty when all do."""
+    """Names of the servers that offer it; methods that need no token are offered by all."""
     private: bool
     shape: Shape | None
     """Subscription parameters, or the parameters of a method; absent when it cannot be asked for."""
@@ -115,7 +116,7 @@ class Channel:
 
     def offered_on(self, server: str) -> bool:
         """Whether ``server`` (``public`` or ``private``) has it."""
-        return not self.servers or server in self.servers
+        return server in self.servers or (self.is_method and not self.private)
 
     def canned(self, kind: str) -> list[Any]:
         """Canned frames of a kind: ``responses`` or ``messages``."""
@@ -199,6 +200,7 @@ def _channel(document: Document, facts: Mapping[str, Any]) -> Channel:
         schema = {**schema, "properties": {**schema.get("properties", {}), "token": {"type": "string"}}}
     return Channel(
         name=facts["address"],
+        is_method=method,
         servers=frozenset(each["$ref"].rpartition("/")[2] for each in facts.get("servers", ())),
         private=private,
         shape=None if schema is None else Shape.of(schema, facts, nested=True),

@@ -436,15 +436,13 @@ def _asked(spot: SpotRest, arguments: Arguments) -> NewOrder:
     side: Side = "buy" if arguments["type"] == "buy" else "sell"
     kind = arguments["ordertype"]
     _refuse_margin(kind, leverage=arguments.get("leverage"), reduce_only=arguments.get("reduce_only", False))
-    flags = _flags(arguments.get("oflags", []))
+    flags: list[str] = arguments.get("oflags", [])
     trigger, limit = _prices(exchange, pair, side, kind, arguments)
     expires = _when(exchange, "expiretm", arguments)
     time_in_force = arguments.get("timeinforce", "GTC")
     if time_in_force == "GTD" and not expires:
         raise InvalidArgument("expiretm")
-    volume = arguments.get("volume")
-    if volume is None:
-        raise InvalidArgument("volume")
+    volume: Decimal = arguments["volume"]
     if "viqc" in flags:
         if kind != "market" or side != "buy":
             raise InvalidArgument("viqc")
@@ -458,8 +456,8 @@ def _asked(spot: SpotRest, arguments: Arguments) -> NewOrder:
         trigger=trigger,
         time_in_force=time_in_force,
         post_only="post" in flags,
-        fee_in_base="fcib" in flags,
-        stp=arguments.get("stptype", arguments.get("stp_type", "cancel-newest")),
+        fee_in_base="fcib" in flags or (side == "sell" and "fciq" not in flags),
+        stp=arguments.get("stptype", "cancel-newest"),
         display=arguments.get("displayvol"),
         userref=arguments.get("userref"),
         cl_ord_id=arguments.get("cl_ord_id"),
@@ -479,10 +477,6 @@ def _refuse_margin(kind: str, *, leverage: str | None, reduce_only: bool) -> Non
         raise Refusal(Words.NO_POSITION)
     if kind == "settle-position":
         raise Refusal(Words.UNKNOWN_POSITION)
-
-
-def _flags(given: list[str] | str) -> list[str]:
-    return given.split(",") if isinstance(given, str) else given
 
 
 def _prices(
@@ -521,9 +515,10 @@ def _close_description(exchange: Exchange, pair: Pair, side: Side, arguments: Ar
     other: Side = "sell" if side == "buy" else "buy"
     prices = [price for price in _prices(exchange, pair, other, kind, given) if price is not None]
     words = kind.removesuffix("-limit").replace("-", " ") if kind != "limit" else kind
-    return " -> limit ".join([f"close position @ {words} {fixed(prices[0], pair.pair_decimals)}"] + [
-        fixed(price, pair.pair_decimals) for price in prices[1:]
-    ])
+    return " -> limit ".join(
+        [f"close position @ {words} {fixed(prices[0], pair.pair_decimals)}"]
+        + [fixed(price, pair.pair_decimals) for price in prices[1:]]
+    )
 
 
 @handles("amendOrder")

@@ -1,0 +1,56 @@
+"""``python -m kraken.emulator``: run until interrupted, after one line of JSON that says where."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from collections.abc import Sequence
+
+from kraken.emulator.control import Emulator
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run an emulator until SIGINT or SIGTERM.
+
+    Args:
+        arguments: Command line without the program; the process's own when left out.
+
+    Returns:
+        The exit status, 0.
+    """
+    parser = argparse.ArgumentParser(prog="python -m kraken.emulator", description="A Kraken on localhost.")
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of REST and the public WebSocket; a free one by default"
+    )
+    parser.add_argument(
+        "--auth-port", type=int, default=0, help="port of the authenticated WebSocket; a free one by default"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same keys and the same market")
+    parser.add_argument(
+        "--market-interval", type=float, default=0.05, help="seconds between two actions of the market; 0: none"
+    )
+    parser.add_argument(
+        "--token-lifetime", type=int, default=900, help="seconds that a WebSocket token can be used for"
+    )
+    options = parser.parse_args(arguments)
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: interrupted.set())
+    emulator = Emulator(
+        seed=options.seed,
+        market_interval=options.market_interval or None,
+        token_lifetime=options.token_lifetime,
+        port=options.port,
+        auth_port=options.auth_port,
+    )
+    with emulator:
+        names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "key", "secret")
+        print(json.dumps({name: getattr(emulator, name) for name in names}), flush=True)
+        interrupted.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

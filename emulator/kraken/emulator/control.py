@@ -1,0 +1,453 @@
+"""The emulator as its user sees it: started, stopped and steered from an ordinary thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, TypeVar
+
+import uvicorn
+
+from kraken.emulator.app import App
+from kraken.emulator.auth import Keys
+from kraken.emulator.errors import Refusal
+from kraken.emulator.exchange import Exchange
+from kraken.emulator.faults import Faults
+from kraken.emulator.instruments import Instruments, Pair
+from kraken.emulator.market import Market, volume_up_to
+from kraken.emulator.orders import Order, Side
+from kraken.emulator.specs import load, specs_folder
+from kraken.emulator.spot_feeds import Feeds
+from kraken.emulator.spot_rest import SpotRest, order_row
+from kraken.emulator.spot_ws import Services
+
+T = TypeVar("T")
+
+HOST = "127.0.0.1"
+PATIENCE = 10.0
+"""Seconds that the server's thread may take for anything."""
+_SECRETS = ("otp", "token")
+_PULSE = 0.1
+"""Seconds between looks at what is due while the market stands still."""
+
+
+class Recorded(NamedTuple):
+    """A request that arrived."""
+
+    method: str
+    """HTTP method, or ``WS``."""
+    path: str
+    """Path, or name of the WebSocket method."""
+    arguments: Mapping[str, Any]
+    """Arguments without secrets."""
+
+
+class Subscribed(NamedTuple):
+    """A subscription that is being served."""
+
+    channel: str
+    symbol: str | None
+    options: Mapping[str, Any]
+
+
+class Emulator:
+    """A Kraken on localhost.
+
+    Use it as a context manager, or call ``start`` and ``stop``. All methods may be called from any thread.
+
+    Args:
+        seed: The same seed gives the same keys, the same market and the same sequence of trades.
+        market_interval: Seconds between two actions of the market; None lets it stand still until ``tick``.
+        token_lifetime: Seconds that a WebSocket token can be used for.
+        heartbeat_interval: Seconds of silence after which a heartbeat is sent.
+        clock: Unix time in nanoseconds.
+        port: Port of REST and the public WebSocket; 0 takes a free one.
+        auth_port: Port of the authenticated WebSocket; 0 takes a free one.
+        specs: The folder with the specs; the package's own when left out.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        market_interval: float | None = 0.05,
+        token_lifetime: int = 900,
+        heartbeat_interval: float = 1.0,
+        clock: Callable[[], int] = time.time_ns,
+        port: int = 0,
+        auth_port: int = 0,
+        specs: Path | None = None,
+    ) -> None:
+        spot = load(specs or specs_folder(), "spot")
+        self._instruments = Instruments()
+        self._keys = Keys(seed, clock, token_lifetime)
+        self._exchange = Exchange(self._instruments, clock, seed)
+        self._market = Market(self._exchange, seed)
+        self._feeds = Feeds(self._exchange)
+        self._requests: list[Recorded] = []
+        self._interval = market_interval
+        self._ports = (port, auth_port)
+        self._connection_ids = random.Random(f"connections {seed}")
+        self._app: App
+        self._server: uvicorn.Server
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._finish: asyncio.Event
+        self.faults = Faults([each.name for each in spot.operations.values()], spot.methods)
+        """Faults that wait for their operation: ``emulator.faults.add("AddOrder", "accept-then-502")``."""
+        self._services = Services(
+            specs=spot,
+            exchange=self._exchange,
+            feeds=self._feeds,
+            keys=self._keys,
+            faults=self.faults,
+            record=self._record,
+            heartbeat=heartbeat_interval,
+        )
+        self.key = self._keys.key
+        """The API key of the emulated account."""
+        self.secret = self._keys.secret
+        """Its secret, base64."""
+        self.spot_url = ""
+        """Base URL of Spot REST, once started."""
+        self.spot_ws_url = ""
+        """Base URL of the public Spot WebSocket, once started; a client appends ``/v2``."""
+        self.spot_ws_auth_url = ""
+        """Base URL of the authenticated Spot WebSocket, once started; a client appends ``/v2``."""
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self.spot_url or 'not started'}>"
+
+    # ------------------------------------------------------------------ life
+
+    def start(self) -> Emulator:
+        """Open the market and the ports; returns when both are ready.
+
+        Raises:
+            RuntimeError: it was started before, or the server did not come up.
+            OSError: a port is taken.
+        """
+        if self._thread is not None:
+            raise RuntimeError("an emulator can be started once")
+        sockets = _listen(self._ports)
+        public, private = (each.getsockname()[1] for each in sockets)
+        self.spot_url = f"http://{HOST}:{public}"
+        self.spot_ws_url = f"ws://{HOST}:{public}"
+        self.spot_ws_auth_url = f"ws://{HOST}:{private}"
+        self._app = App(
+            self._services,
+            SpotRest(self._exchange, self._keys),
+            {public: "public", private: "private"},
+            self._abort,
+            lambda: self._connection_ids.getrandbits(64),
+        )
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(sockets, ready), name="kraken-emulator", daemon=True)
+        self._thread.start()
+        ready.result(PATIENCE)
+        return self
+
+    def stop(self) -> None:
+        """Reset all connections and close the ports. Does nothing when it is not running."""
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(self._finish.set)
+        thread.join(PATIENCE)
+        self._loop = None
+
+    def __enter__(self) -> Emulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _run(self, sockets: list[socket.socket], ready: Future[None]) -> None:
+        try:
+            asyncio.run(self._serve(sockets, ready))
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+        finally:
+            for each in sockets:
+                each.close()
+
+    async def _serve(self, sockets: list[socket.socket], ready: Future[None]) -> None:
+        self._finish = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._market.open()
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+        )
+        config.load()
+        # The server's own main loop polls ten times a second and waits for clients when it ends; neither is wanted here.
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets)
+        pulse = asyncio.ensure_future(self._pulse())
+        ready.set_result(None)
+        await self._finish.wait()
+        pulse.cancel()
+        for server in self._server.servers:
+            server.close()
+        self._reset(lambda _client: True)
+        await asyncio.sleep(0)
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval or _PULSE)
+            self._exchange.pass_time()
+            if self._interval:
+                self._market.step()
+
+    # ------------------------------------------------------------------ what happened
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """All requests that arrived, REST and WebSocket, in order, without secrets."""
+        return self._call(lambda: list(self._requests))
+
+    @property
+    def subscriptions(self) -> list[Subscribed]:
+        """All subscriptions that are being served, oldest first."""
+        return self._call(
+            lambda: [
+                Subscribed(each.channel, None if each.pair is None else each.pair.symbol, dict(each.options))
+                for each in self._feeds.subscriptions
+            ]
+        )
+
+    @property
+    def connections(self) -> int:
+        """Number of open WebSocket connections."""
+        return self._call(lambda: len(self._app.sessions))
+
+    @property
+    def orders(self) -> dict[str, dict[str, Any]]:
+        """All orders of the account, open and closed, by id, in the form of QueryOrders."""
+        return self._call(
+            lambda: {each.id: order_row(each, trades=True) for each in self._exchange.user.orders.values()}
+        )
+
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """Balances of the account by Kraken's asset name."""
+        return self._call(lambda: dict(self._exchange.user.balances))
+
+    # ------------------------------------------------------------------ the market
+
+    def tick(self, times: int = 1, pair: str | None = None) -> None:
+        """Let the market act.
+
+        Args:
+            times: How often.
+            pair: Where, in any spelling; anywhere when left out.
+
+        Raises:
+            ValueError: there is no such pair.
+        """
+        chosen = None if pair is None else self._pair(pair)
+
+        def step() -> None:
+            for _ in range(times):
+                self._market.step(chosen)
+
+        self._call(step)
+
+    def fill(self, order: str, volume: Decimal | str | None = None) -> None:
+        """Let the market trade against a resting order of the account; what stands before it in the book goes first.
+
+        Args:
+            order: The order's id or client order id.
+            volume: How much of it, in the base asset; all of it when left out.
+
+        Raises:
+            ValueError: there is no such resting order.
+        """
+        self._call(lambda: self._fill(order, None if volume is None else Decimal(volume)))
+
+    def _fill(self, name: str, volume: Decimal | None) -> None:
+        found = [each for each in self._exchange.user.open.values() if name in (each.id, each.asked.cl_ord_id)]
+        if not found or found[0].limit is None:
+            raise ValueError(f"no resting order {name!r}")
+        order = found[0]
+        needed = volume_up_to(self._exchange, order, order.remaining if volume is None else volume)
+        assert order.limit is not None
+        self._market.sweep(order.pair, _other(order.side), order.limit, needed)
+
+    def trade_through(self, pair: str, price: Decimal | str) -> None:
+        """Let the market trade with everything up to a price, resting orders of the account included.
+
+        Args:
+            pair: The pair, in any spelling.
+            price: Below the best bid the market sells down to it, above the best ask it buys up to it; in the quote
+                asset.
+
+        Raises:
+            ValueError: there is no such pair, or nothing rests up to that price.
+        """
+        self._call(lambda: self._trade_through(pair, Decimal(price)))
+
+    def _trade_through(self, name: str, price: Decimal) -> None:
+        pair = self._pair(name)
+        book = self._exchange.books[pair.name]
+        sides: tuple[Side, Side] = ("sell", "buy")
+        for side in sides:
+            met: list[Order] = list(book.opposite(side).at_or_better(price))
+            if met:
+                self._market.sweep(pair, side, price, sum((order.remaining for order in met), Decimal(0)))
+                return
+        raise ValueError(f"no order of {pair.symbol} rests at {price} or better")
+
+    def set_price(self, pair: str, price: Decimal | str) -> None:
+        """Move the market: it quotes around another price, and trades with orders of the account in between.
+
+        Args:
+            pair: The pair, in any spelling.
+            price: The new middle, in the quote asset.
+
+        Raises:
+            ValueError: there is no such pair.
+        """
+        self._call(lambda: self._market.move(self._pair(pair), Decimal(price)))
+
+    def set_status(self, status: str) -> None:
+        """Change the mode of the exchange and push it to all connections.
+
+        Args:
+            status: ``online``, ``post_only``, ``cancel_only`` or ``maintenance``.
+        """
+
+        def change() -> None:
+            self._exchange.set_status(status)
+            for session in self._app.sessions:
+                session.push_status()
+
+        self._call(change)
+
+    def _pair(self, name: str) -> Pair:
+        try:
+            return self._instruments.pair(name)
+        except Refusal:
+            raise ValueError(f"unknown pair {name!r}") from None
+
+    # ------------------------------------------------------------------ trouble
+
+    def drop_connections(self) -> int:
+        """Reset all WebSocket connections, without a closing handshake.
+
+        Returns:
+            How many there were.
+        """
+
+        def drop() -> int:
+            sessions = list(self._app.sessions)
+            for session in sessions:
+                session.abort()
+            return len(sessions)
+
+        return self._call(drop)
+
+    def silence(self, silent: bool = True) -> None:
+        """Acknowledge requests and then send neither data nor heartbeats, on the connections open now and later.
+
+        Args:
+            silent: False lets data through again; what was withheld stays lost.
+        """
+
+        def hush() -> None:
+            self._app.silent = silent
+            for session in self._app.sessions:
+                session.silent = silent
+
+        self._call(hush)
+
+    def expire_tokens(self) -> None:
+        """End the life of all WebSocket tokens; connections and subscriptions stay."""
+        self._call(self._keys.expire_tokens)
+
+    def poison_checksum(self, symbol: str) -> None:
+        """Send a wrong checksum with the next book update of a pair.
+
+        Args:
+            symbol: The pair, in any spelling.
+
+        Raises:
+            ValueError: there is no such pair.
+        """
+        self._call(lambda: self._feeds.poisoned.add(self._pair(symbol).symbol))
+
+    # ------------------------------------------------------------------ plumbing
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Run ``function`` in the server's thread, where all state lives."""
+        loop = self._loop
+        if loop is None:
+            raise RuntimeError("the emulator is not running")
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(function())
+            except BaseException as error:  # it belongs to the caller
+                result.set_exception(error)
+
+        loop.call_soon_threadsafe(run)
+        return result.result(PATIENCE)
+
+    def _record(self, method: str, path: str, arguments: Mapping[str, Any]) -> None:
+        shown = {name: value for name, value in arguments.items() if name not in _SECRETS}
+        self._requests.append(Recorded(method, path, shown))
+
+    def _abort(self, client: tuple[str, int]) -> None:
+        self._reset(lambda peer: peer == client)
+
+    def _reset(self, chosen: Callable[[tuple[str, int]], bool]) -> None:
+        for connection in list(self._server.server_state.connections):
+            transport: asyncio.Transport = connection.transport
+            peer = transport.get_extra_info("peername")
+            if peer and chosen((peer[0], peer[1])):
+                # Without lingering, closing sends a reset instead of an orderly end.
+                transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                transport.abort()
+
+
+def _listen(ports: tuple[int, ...]) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    try:
+        for port in ports:
+            sockets.append(socket.create_server((HOST, port)))
+    except OSError:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _other(side: Side) -> Side:
+    return "sell" if side == "buy" else "buy"

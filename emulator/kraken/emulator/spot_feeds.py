@@ -1,0 +1,462 @@
+"""Spot WebSocket v2: what is pushed to subscribers, first as a snapshot and then whenever something changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from kraken.emulator.book import Book, Level, checksum
+from kraken.emulator.exchange import Exchange
+from kraken.emulator.instruments import Asset, Pair
+from kraken.emulator.orders import (
+    ZERO,
+    BalancesChanged,
+    BookChanged,
+    Event,
+    Fill,
+    LedgerEntry,
+    Order,
+    OrderChanged,
+    Trade,
+    Traded,
+)
+from kraken.emulator.spot_rest import DAY, figures
+from kraken.emulator.wire import SECOND, dumps, rfc3339, rounded
+
+Data = list[dict[str, Any]] | dict[str, Any]
+
+SNAPSHOT_TRADES = 50
+MAX_RATE_COUNT = 180
+_OPEN_AND_CLOSED = ("new", "filled", "canceled", "expired")
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "ticker": {"event_trigger": "trades", "snapshot": True},
+    "book": {"depth": 10, "snapshot": True},
+    "trade": {"snapshot": False},
+    "instrument": {"snapshot": True},
+    "executions": {"snap_orders": True, "snap_trades": False, "order_status": True, "ratecounter": False},
+    "balances": {"snapshot": True},
+}
+"""Parameters of a subscription that were left out. Channels that are not here push their canned messages."""
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One channel, and one pair where the channel has pairs, on one connection."""
+
+    channel: str
+    pair: Pair | None
+    options: Mapping[str, Any]
+    push: Callable[[str], None]
+    sequence: int = 0
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether the present state is sent first."""
+        options = self.options
+        return bool(options.get("snapshot", options.get("snap_orders") or options.get("snap_trades")))
+
+
+@dataclass
+class _ShownBook:
+    """The part of a book that subscribers of one depth have been shown."""
+
+    book: Book
+    depth: int
+    bids: dict[Decimal, Decimal] = field(init=False)
+    asks: dict[Decimal, Decimal] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        self.bids = dict(self.book.bids.levels(self.depth))
+        self.asks = dict(self.book.asks.levels(self.depth))
+
+    def changes(self) -> tuple[list[Level], list[Level]]:
+        """What a subscriber has to change; levels that only fell out of the depth are not mentioned."""
+        bids, asks = self.bids, self.asks
+        self._look()
+        return (
+            [(price, ZERO) for price in bids if price not in self.bids and price not in self.book.bids]
+            + [(price, volume) for price, volume in self.bids.items() if bids.get(price) != volume],
+            [(price, ZERO) for price in asks if price not in self.asks and price not in self.book.asks]
+            + [(price, volume) for price, volume in self.asks.items() if asks.get(price) != volume],
+        )
+
+    def checksum(self) -> int:
+        """Checksum of what is shown."""
+        return checksum(self.book.pair, self.bids.items(), self.asks.items())
+
+
+class Feeds:
+    """All subscriptions, and what they are sent.
+
+    Args:
+        exchange: Whose events are pushed.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.subscriptions: dict[Subscription, None] = {}
+        self.poisoned: set[str] = set()
+        """Symbols whose next book update carries a wrong checksum."""
+        self._exchange = exchange
+        self._shown: dict[tuple[str, int], _ShownBook] = {}
+        self._best: dict[str, tuple[list[Level], list[Level]]] = {}
+        exchange.listeners.append(self._on_event)
+
+    def add(self, subscription: Subscription) -> None:
+        """Send a new subscriber the present state, and everything from now on."""
+        self.subscriptions[subscription] = None
+        if subscription.wants_snapshot:
+            self._send(subscription, "snapshot", self._snapshot(subscription))
+
+    def remove(self, subscription: Subscription) -> None:
+        """Send no more."""
+        self.subscriptions.pop(subscription, None)
+        if subscription.channel == "book" and subscription.pair is not None:
+            key = (subscription.pair.name, subscription.options["depth"])
+            if not any(self._book_key(each) == key for each in self.subscriptions):
+                self._shown.pop(key, None)
+
+    # ------------------------------------------------------------------ what is sent
+
+    def _send(self, subscription: Subscription, kind: str, data: Data) -> None:
+        frame: dict[str, Any] = {"channel": subscription.channel, "type": kind, "data": data}
+        if subscription.pair is None and subscription.channel != "instrument":
+            subscription.sequence += 1
+            frame["sequence"] = subscription.sequence
+        subscription.push(dumps(frame))
+
+    def _broadcast(self, subscriptions: list[Subscription], data: Callable[[], Data]) -> None:
+        """The same frame for many, made only if somebody wants it."""
+        if subscriptions:
+            frame = dumps({"channel": subscriptions[0].channel, "type": "update", "data": data()})
+            for subscription in subscriptions:
+                subscription.push(frame)
+
+    def _of(self, channel: str, pair: Pair | None = None) -> list[Subscription]:
+        return [each for each in self.subscriptions if each.channel == channel and each.pair is pair]
+
+    def _snapshot(self, subscription: Subscription) -> Data:
+        pair, options = subscription.pair, subscription.options
+        if pair is None:
+            return self._account_snapshot(subscription.channel, options)
+        if subscription.channel == "ticker":
+            return [self._ticker(pair)]
+        if subscription.channel == "trade":
+            return [trade_row(trade) for trade in list(self._exchange.tape[pair.name])[-SNAPSHOT_TRADES:]]
+        shown = self._shown_book(pair, options["depth"])
+        return [self._book_row(shown, list(shown.bids.items()), list(shown.asks.items()), shown.checksum())]
+
+    def _account_snapshot(self, channel: str, options: Mapping[str, Any]) -> Data:
+        user = self._exchange.user
+        if channel == "instrument":
+            return self._instruments()
+        if channel == "balances":
+            return [
+                balance_row(asset, user.balances[asset.name]) for asset in self._exchange.instruments.assets.values()
+            ]
+        orders = list(user.open.values()) if options["snap_orders"] else []
+        fills = user.fills[-SNAPSHOT_TRADES:] if options["snap_trades"] else []
+        return [order_row(each, each.opened) for each in orders] + [fill_row(each) for each in fills]
+
+    # ------------------------------------------------------------------ what happens
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, BookChanged):
+            self._on_book(event.pair)
+        elif isinstance(event, Traded):
+            self._broadcast(self._of("trade", event.pair), lambda: [trade_row(trade) for trade in event.trades])
+            self._push_ticker(event.pair, "trades")
+        elif isinstance(event, OrderChanged) and event.order.account is self._exchange.user:
+            self._on_order(event)
+        elif isinstance(event, BalancesChanged) and event.account is self._exchange.user:
+            for subscription in self._of("balances"):
+                self._send(subscription, "update", [ledger_row(entry) for entry in event.entries])
+
+    def _push_ticker(self, pair: Pair, trigger: str) -> None:
+        wanting = [each for each in self._of("ticker", pair) if each.options["event_trigger"] == trigger]
+        self._broadcast(wanting, lambda: [self._ticker(pair)])
+
+    def _on_book(self, pair: Pair) -> None:
+        book = self._exchange.books[pair.name]
+        best = (book.bids.levels(1), book.asks.levels(1))
+        if self._best.get(pair.name) != best:
+            self._best[pair.name] = best
+            self._push_ticker(pair, "bbo")
+        for (name, depth), shown in self._shown.items():
+            if name != pair.name:
+                continue
+            bids, asks = shown.changes()
+            wanting = [each for each in self._of("book", pair) if each.options["depth"] == depth]
+            if (bids or asks) and wanting:
+                row = self._book_row(shown, bids, asks, self._told_checksum(pair, shown))
+                self._broadcast(wanting, lambda row=row: [row])  # type: ignore[misc]
+
+    def _told_checksum(self, pair: Pair, shown: _ShownBook) -> int:
+        """The checksum, or a wrong one if that was asked for."""
+        if pair.symbol in self.poisoned:
+            self.poisoned.discard(pair.symbol)
+            return shown.checksum() ^ 1
+        return shown.checksum()
+
+    def _on_order(self, event: OrderChanged) -> None:
+        for subscription in self._of("executions"):
+            if subscription.options["order_status"] or event.kind in _OPEN_AND_CLOSED:
+                self._send(subscription, "update", [execution_row(event)])
+
+    # ------------------------------------------------------------------ rows that need the exchange
+
+    @staticmethod
+    def _book_key(subscription: Subscription) -> tuple[str, int] | None:
+        if subscription.channel != "book" or subscription.pair is None:
+            return None
+        return subscription.pair.name, subscription.options["depth"]
+
+    def _shown_book(self, pair: Pair, depth: int) -> _ShownBook:
+        key = (pair.name, depth)
+        if key not in self._shown:
+            self._shown[key] = _ShownBook(self._exchange.books[pair.name], depth)
+        return self._shown[key]
+
+    def _book_row(self, shown: _ShownBook, bids: list[Level], asks: list[Level], crc: int) -> dict[str, Any]:
+        pair = shown.book.pair
+
+        def levels(side: list[Level]) -> list[dict[str, Decimal]]:
+            return [
+                {"price": rounded(price, pair.pair_decimals), "qty": rounded(volume, pair.lot_decimals)}
+                for price, volume in side
+            ]
+
+        return {
+            "symbol": pair.symbol,
+            "bids": levels(bids),
+            "asks": levels(asks),
+            "checksum": crc,
+            "timestamp": rfc3339(self._exchange.now()),
+        }
+
+    def _ticker(self, pair: Pair) -> dict[str, Any]:
+        exchange, book = self._exchange, self._exchange.books[pair.name]
+        now = exchange.now()
+        day = figures(exchange, pair, now - DAY * SECOND)
+        bid, bid_qty = (book.bids.levels(1) or [(ZERO, ZERO)])[0]
+        ask, ask_qty = (book.asks.levels(1) or [(ZERO, ZERO)])[0]
+        change = day.last - day.first
+        return {
+            "symbol": pair.symbol,
+            "bid": rounded(bid, pair.pair_decimals),
+            "bid_qty": rounded(bid_qty, pair.lot_decimals),
+            "ask": rounded(ask, pair.pair_decimals),
+            "ask_qty": rounded(ask_qty, pair.lot_decimals),
+            "last": rounded(day.last, pair.pair_decimals),
+            "volume": day.volume,
+            "vwap": day.average,
+            "low": rounded(day.low, pair.pair_decimals),
+            "high": rounded(day.high, pair.pair_decimals),
+            "change": rounded(change, pair.pair_decimals),
+            "change_pct": rounded(change / day.first * 100, 2),
+            "timestamp": rfc3339(now),
+        }
+
+    def _instruments(self) -> dict[str, Any]:
+        instruments = self._exchange.instruments
+        return {
+            "assets": [instrument_asset_row(asset) for asset in instruments.assets.values()],
+            "pairs": [instrument_pair_row(pair, self._exchange.status) for pair in instruments.pairs.values()],
+        }
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def instrument_asset_row(asset: Asset) -> dict[str, Any]:
+    """An asset in the channel ``instrument``."""
+    collateral = {} if asset.collateral_value is None else {"collateral_value": rounded(asset.collateral_value, 2)}
+    return {
+        "id": asset.symbol,
+        "status": "enabled",
+        "precision": asset.decimals,
+        "precision_display": asset.display_decimals,
+        "borrowable": False,
+        **collateral,
+        "class": "currency",
+    }
+
+
+def instrument_pair_row(pair: Pair, status: str) -> dict[str, Any]:
+    """A pair in the channel ``instrument``."""
+    return {
+        "symbol": pair.symbol,
+        "base": pair.base.symbol,
+        "quote": pair.quote.symbol,
+        "status": status,
+        "qty_precision": pair.lot_decimals,
+        "qty_increment": Decimal(1).scaleb(-pair.lot_decimals),
+        "price_precision": pair.pair_decimals,
+        "cost_precision": pair.cost_decimals,
+        "marginable": False,
+        "has_index": False,
+        "ws_display_price_precision": pair.pair_decimals,
+        "cost_min": pair.costmin,
+        "tick_size": pair.tick_size,
+        "price_increment": pair.tick_size,
+        "qty_min": rounded(pair.ordermin, pair.lot_decimals),
+    }
+
+
+def trade_row(trade: Trade) -> dict[str, Any]:
+    """A trade in the channel ``trade``."""
+    return {
+        "symbol": trade.pair.symbol,
+        "side": trade.side,
+        "price": rounded(trade.price, trade.pair.pair_decimals),
+        "qty": rounded(trade.volume, trade.pair.lot_decimals),
+        "ord_type": trade.type,
+        "trade_id": trade.id,
+        "timestamp": rfc3339(trade.at),
+    }
+
+
+def balance_row(asset: Asset, amount: Decimal) -> dict[str, Any]:
+    """A balance in a snapshot of the channel ``balances``."""
+    return {
+        "asset": asset.symbol,
+        "asset_class": "currency",
+        "balance": amount,
+        "wallets": [{"type": "spot", "id": "main", "balance": amount}],
+    }
+
+
+def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
+    """A change in the channel ``balances``."""
+    return {
+        "ledger_id": entry.id,
+        "ref_id": entry.reference,
+        "timestamp": rfc3339(entry.at),
+        "type": entry.type,
+        "asset": entry.asset.symbol,
+        "asset_class": "currency",
+        "category": entry.type,
+        "wallet_type": "spot",
+        "wallet_id": "main",
+        "amount": entry.amount,
+        "fee": entry.fee,
+        "balance": entry.balance,
+    }
+
+
+def execution_row(event: OrderChanged) -> dict[str, Any]:
+    """What happened to an order, in the channel ``executions``: complete at first, then only what changed."""
+    order = event.order
+    if event.fill is not None:
+        return fill_row(event.fill)
+    if event.kind in ("pending_new", "amended"):
+        return {**order_row(order, event.at), "exec_type": event.kind}
+    row: dict[str, Any] = {
+        **_identity(order),
+        "exec_type": event.kind,
+        "order_status": order.ws_status,
+        "timestamp": rfc3339(event.at),
+    }
+    if event.kind == "new":
+        return row
+    reason = {} if order.reason is None else {"reason": order.reason}
+    return {**row, **_totals(order), "fee_ccy_pref": _fee_preference(order), **reason}
+
+
+def order_row(order: Order, at: int) -> dict[str, Any]:
+    """An order with all there is to say about it."""
+    pair, asked = order.pair, order.asked
+    row: dict[str, Any] = {
+        **_identity(order),
+        "symbol": pair.symbol,
+        "order_qty": rounded(order.volume, pair.lot_decimals),
+        **_totals(order),
+        "time_in_force": asked.time_in_force,
+        "exec_type": "new",
+        "side": order.side,
+        "order_type": asked.type,
+        "limit_price_type": "static",
+        "order_status": order.ws_status,
+        "fee_ccy_pref": _fee_preference(order),
+        "timestamp": rfc3339(at),
+    }
+    if order.limit is not None:
+        row["limit_price"] = rounded(order.limit, pair.pair_decimals)
+    if order.display is not None:
+        row["display_qty"] = rounded(order.display, pair.lot_decimals)
+    if order.trigger is not None:
+        trigger = rounded(order.trigger, pair.pair_decimals)
+        row["triggers"] = {
+            "reference": asked.trigger_by,
+            "price": trigger,
+            "price_type": "static",
+            "actual_price": trigger,
+            "status": "untriggered",
+        }
+    if asked.post_only:
+        row["post_only"] = True
+    if asked.starts:
+        row["effective_time"] = rfc3339(asked.starts)
+    if asked.expires:
+        row["expire_time"] = rfc3339(asked.expires)
+    if order.amended:
+        row["amended"] = True
+    if asked.sender is not None:
+        row["sender_sub_id"] = asked.sender
+    return row
+
+
+def fill_row(fill: Fill) -> dict[str, Any]:
+    """A trade of one's own."""
+    order, trade, pair = fill.order, fill.trade, fill.order.pair
+    fee_in_quote = fill.fee if fill.fee_asset is pair.quote else fill.fee * trade.price
+    in_dollars = {"fee_usd_equiv": rounded(fee_in_quote, 4)} if pair.quote.symbol == "USD" else {}
+    return {
+        **_identity(order),
+        "exec_id": fill.id,
+        "exec_type": "trade",
+        "trade_id": trade.id,
+        "symbol": pair.symbol,
+        "side": order.side,
+        "last_qty": rounded(trade.volume, pair.lot_decimals),
+        "last_price": rounded(trade.price, pair.pair_decimals),
+        "liquidity_ind": "m" if fill.maker else "t",
+        "cost": rounded(fill.cost, pair.cost_decimals),
+        "order_type": order.asked.type,
+        "timestamp": rfc3339(trade.at),
+        "order_status": "partially_filled",
+        "cum_qty": rounded(fill.filled, pair.lot_decimals),
+        "cum_cost": rounded(fill.total_cost, pair.cost_decimals),
+        "avg_price": fill.average,
+        **in_dollars,
+        "fees": [{"asset": fill.fee_asset.symbol, "qty": rounded(fill.fee, fill.fee_asset.decimals)}],
+    }
+
+
+def _identity(order: Order) -> dict[str, Any]:
+    row: dict[str, Any] = {"order_id": order.id}
+    if order.asked.cl_ord_id is not None:
+        row["cl_ord_id"] = order.asked.cl_ord_id
+    if order.asked.userref is not None:
+        row["order_userref"] = order.asked.userref
+    return row
+
+
+def _totals(order: Order) -> dict[str, Decimal]:
+    pair = order.pair
+    totals = {
+        "cum_qty": rounded(order.filled, pair.lot_decimals),
+        "cum_cost": rounded(order.cost, pair.cost_decimals),
+    }
+    if order.filled:
+        totals["avg_price"] = order.average
+    return totals
+
+
+def _fee_preference(order: Order) -> str:
+    return "fcib" if order.asked.fee_in_base else "fciq"
