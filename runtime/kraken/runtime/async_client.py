@@ -13,7 +13,7 @@ from .core import Core, Otp
 from .errors import Facts, KrakenError
 from .options import Options
 from .signing import key_lock
-from .transport import AsyncTransport
+from .transport import AsyncTransport, Request
 
 if TYPE_CHECKING:
     import ssl
@@ -172,6 +172,23 @@ class AsyncRestClient:
             extra_params=extra_params,
         )
         return await self._drive(auth, flow)
+
+    def prepare(
+        self, method: str, uri: str, params: Mapping[str, Any] | None = None, *, auth: bool = True, do_json: bool = False
+    ) -> Request:
+        """Build and sign a request as `request` does, without sending it.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint.
+            params: Parameters by Kraken's names.
+            auth: Whether to sign it.
+            do_json: Use JSON instead of a form.
+
+        Returns:
+            Method, target, headers and body exactly as they would go out; a signed one uses up a nonce.
+        """
+        return self._core.prepare(method, uri, params, auth=auth, do_json=do_json)
 
     async def _drive(self, auth: bool, flow: Flow[T]) -> T:
         return await drive_async(flow, self._open().send, self._lock if auth else _NoLock(), self._sleep)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import ssl
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -25,15 +24,17 @@ from .errors import (
     OrderStateUnknown,
     ReplyLost,
 )
+from .forms import form, lenient_text, text
+from .operation import Encoded, Operation
 from .options import Options
 from .signing import SpotSigner, nonce_source
 from .transport import Lost, Reply, Request
 
-if TYPE_CHECKING:
-    from .encoding import Encoded
-    from .operation import Operation
 
-__all__ = ["ClientOptions", "Core"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Core"]
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class Core:
         self.user_agent = f"kraken-typed-sdk/{__version__}"
         self._random = random_
         self._table: ErrorTable | None = None
+        self._generic: dict[tuple[str, str, bool, bool], Operation[Any]] = {}
 
     def __repr__(self) -> str:
         return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
@@ -113,15 +115,15 @@ class Core:
 
         return call_flow(self._builder(operation, encoded, chosen), decode, delay)
 
-    def _builder(self, operation: Operation[Any], encoded: Encoded, options: Options) -> Callable[[], Request]:
-        from .encoding import form, json_body
-
+    def _builder(
+        self, operation: Operation[Any], encoded: Encoded, options: Options, as_text: Callable[[Any], str] = text
+    ) -> Callable[[], Request]:
         signed = self._signed(operation)
         target = f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path
         headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **(options.headers or {})}
         timeout = self.timeout if options.timeout is None else options.timeout
         is_json = operation.encoding == "json"
-        rest = "" if is_json else form(encoded.body)
+        rest = "" if is_json else form(encoded.body, as_text)
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
 
         def build() -> Request:
@@ -129,10 +131,12 @@ class Core:
                 return Request(operation.method, target, headers, b"", timeout)
             nonce = self._next_nonce()
             if is_json:
+                from .encoding import json_body
+
                 body = json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
             else:
-                once = form(self._otp_pairs())
-                body = "&".join(filter(None, (f"nonce={nonce}", once, rest))).encode("ascii")
+                otp = f"&{form(self._otp_pairs())}" if self.otp is not None else ""
+                body = f"nonce={nonce}{otp}{'&' if rest else ''}{rest}".encode("ascii")
             auth = signed.headers(target, nonce, body)
             return Request(operation.method, target, {**headers, "Content-Type": content_type, **auth}, body, timeout)
 
@@ -240,7 +244,7 @@ class Core:
 
         operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
         extra: Mapping[str, Any] = decode(extra_params.encode()) if isinstance(extra_params, str) else extra_params or {}
-        pairs = [(name, _lenient(value)) for name, value in {**(params or {}), **extra}.items() if value is not None]
+        pairs = _given({**(params or {}), **extra}, do_json)
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
         facts = Facts(operation.key, sent=True, ids=dict(pairs) if operation.danger != "none" else {})
@@ -257,11 +261,22 @@ class Core:
                 return result
             return outcome if return_raw else _plain_result(decode_plain(outcome.body), operation.envelope)
 
-        return call_flow(self._builder(operation, encoded, options), decode_reply, lambda error, attempt: None)
+        return call_flow(self._builder(operation, encoded, options, lenient_text), decode_reply, lambda error, attempt: None)
+
+    def prepare(self, method: str, uri: str, params: Mapping[str, Any] | None, *, auth: bool, do_json: bool) -> Request:
+        """A request of the generic kind, signed but not sent."""
+        operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
+        encoded = _generic_encoded(operation, _given(params or {}, do_json), None)
+        return self._builder(operation, encoded, _NO_OPTIONS, lenient_text)()
 
     def _generic_operation(self, method: str, uri: str, *, auth: bool, do_json: bool) -> Operation[Any]:
-        from .operation import Operation
+        key = (method, uri, auth, do_json)
+        operation = self._generic.get(key)
+        if operation is None:
+            operation = self._generic[key] = self._make_generic(method, uri, auth=auth, do_json=do_json)
+        return operation
 
+    def _make_generic(self, method: str, uri: str, *, auth: bool, do_json: bool) -> Operation[Any]:
         method = method.upper()
         path = uri if uri.startswith("/") else f"/{uri}"
         known = import_module(f"kraken.{self.product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
@@ -274,23 +289,29 @@ class Core:
 
 
 def _generic_encoded(operation: Operation[Any], pairs: list[tuple[str, Any]], query_str: str | None) -> Encoded:
-    from .encoding import Encoded, form
-
-    path, _, in_path = operation.path.partition("?")
+    path, _, query = operation.path.partition("?")
     as_query = operation.encoding == "query"
-    query = "&".join(filter(None, (in_path, query_str, form(pairs) if as_query else "")))
-    return Encoded(path, query, [] if as_query else pairs, {})
+    further = [part for part in (query, query_str, form(pairs, lenient_text) if as_query else "") if part]
+    return Encoded(path, "&".join(further), [] if as_query else pairs, {})
 
 
 def _plain_result(body: Any, envelope: str) -> Any:
     return body.get("result", body) if envelope == "spot" and isinstance(body, dict) else body
 
 
-def _lenient(value: Any) -> Any:
+def _given(params: Mapping[str, Any], do_json: bool) -> list[tuple[str, Any]]:
+    if do_json:
+        return [(name, _exact(value)) for name, value in params.items() if value is not None]
+    return [item for item in params.items() if item[1] is not None]
+
+
+def _exact(value: Any) -> Any:
     """The generic request takes floats: as the shortest decimal that is the same float."""
     if isinstance(value, float):
         return Decimal(repr(value))
-    return [_lenient(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, dict):
+        return {name: _exact(item) for name, item in value.items()}
+    return [_exact(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _with_client_order_id(operation: Operation[Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:

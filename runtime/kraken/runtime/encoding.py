@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
+from .forms import form, text
 from .json import WIRE, encode
-from .operation import Operation
-from .types import plain
+from .operation import Encoded, Operation
 
-__all__ = ["Codec", "Encoded", "codec", "text"]
+__all__ = ["Codec", "codec", "encode_arguments", "validated"]
 
 
 class Codec(NamedTuple):
@@ -26,16 +25,6 @@ class Codec(NamedTuple):
     wire_names: dict[str, str]
     """Python name to Kraken's name, in Kraken's order."""
     result: TypeAdapter[Any]
-
-
-class Encoded(NamedTuple):
-    """Arguments as they travel, without nonce."""
-
-    path: str
-    query: str
-    body: list[tuple[str, Any]]
-    values: dict[str, Any]
-    """The checked arguments by Python name."""
 
 
 @cache
@@ -106,28 +95,6 @@ def check_groups(
     for group in one_of:
         if not any(each in given for each in group):
             raise InvalidRequest(f"one of {', '.join(group)} is needed", Facts(name, sent=False))
-
-
-def text(value: Any) -> str:
-    """A value as form or query text: plain decimals, `true` and `false`, lists with commas."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return ",".join(map(text, value))
-    if isinstance(value, BaseModel | dict):
-        return encode(value).decode()
-    raise InvalidRequest(f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal", Facts(sent=False))
-
-
-def form(pairs: Iterable[tuple[str, Any]]) -> str:
-    """URL-encoded text of some pairs."""
-    return urlencode([(name, text(value)) for name, value in pairs])
 
 
 def json_body(pairs: Iterable[tuple[str, Any]]) -> bytes:

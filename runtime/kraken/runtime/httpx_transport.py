@@ -32,13 +32,16 @@ def _settings(url: httpx.URL, proxy: str | None, verify: ssl.SSLContext | bool) 
     }
 
 
-def _build(url: httpx.URL, request: Request) -> httpx.Request:
+def _build(url: httpx.URL, host: str, request: Request) -> httpx.Request:
     timeout = request.timeout
+    headers = {"Host": host, **request.headers}
+    if request.body or request.method != "GET":
+        headers["Content-Length"] = str(len(request.body))
     return httpx.Request(
         request.method,
         url,
-        headers=dict(request.headers),
-        content=request.body or None,
+        headers=headers,
+        stream=httpx.ByteStream(request.body),
         extensions={
             "target": request.target.encode("ascii"),
             "timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout},
@@ -46,8 +49,8 @@ def _build(url: httpx.URL, request: Request) -> httpx.Request:
     )
 
 
-def _reply(response: httpx.Response, body: bytes) -> Reply:
-    return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
 
 
 class HttpxTransport:
@@ -55,13 +58,16 @@ class HttpxTransport:
 
     def __init__(self, url: str, *, proxy: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
         self._url = httpx.URL(url)
+        self._host = self._url.netloc.decode("ascii")
         self._http = httpx.HTTPTransport(**_settings(self._url, proxy, verify))
 
     def send(self, request: Request) -> Reply | Lost:
         try:
-            response = self._http.handle_request(_build(self._url, request))
+            response = self._http.handle_request(_build(self._url, self._host, request))
             try:
-                return _reply(response, response.read())
+                headers = _headers(response)
+                body = response.read() if "content-encoding" in headers else b"".join(response.stream)  # type: ignore[arg-type]
+                return Reply(response.status_code, headers, body)
             finally:
                 response.close()
         except _NOT_SENT as error:
@@ -78,13 +84,14 @@ class AsyncHttpxTransport:
 
     def __init__(self, url: str, *, proxy: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
         self._url = httpx.URL(url)
+        self._host = self._url.netloc.decode("ascii")
         self._http = httpx.AsyncHTTPTransport(**_settings(self._url, proxy, verify))
 
     async def send(self, request: Request) -> Reply | Lost:
         try:
-            response = await self._http.handle_async_request(_build(self._url, request))
+            response = await self._http.handle_async_request(_build(self._url, self._host, request))
             try:
-                return _reply(response, await response.aread())
+                return Reply(response.status_code, _headers(response), await response.aread())
             finally:
                 await response.aclose()
         except _NOT_SENT as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -63,8 +64,8 @@ def row(cls: T) -> T:
         if name in defaults:
             setattr(cls, name, _Optional(index))
 
-    def make(values: tuple[Any, ...]) -> Any:
-        return tuple.__new__(cls, values)
+    # Without a Python frame per row: replies hold tens of thousands of them.
+    make = partial(tuple.__new__, cls)
 
     def schema(_: type, __: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         hints = _hints(cls)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Operation"]
+__all__ = ["Encoded", "Operation"]
 
 T = TypeVar("T")
 
@@ -47,3 +47,13 @@ class Operation(NamedTuple, Generic[T]):
     def key(self) -> str:
         """Method and path: `POST /0/private/Balance`."""
         return f"{self.method} {self.path}"
+
+
+class Encoded(NamedTuple):
+    """Arguments as they travel, without nonce."""
+
+    path: str
+    query: str
+    body: list[tuple[str, Any]]
+    values: dict[str, Any]
+    """The checked arguments by Python name."""

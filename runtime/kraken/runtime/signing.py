@@ -8,7 +8,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from hashlib import sha256
+from hashlib import sha256, sha512
 
 from .errors import CredentialsError, Facts
 
@@ -62,13 +62,13 @@ class SpotSigner:
 
     def __init__(self, key: str, secret: str) -> None:
         self.key = key
-        self._secret = decode_secret(key, secret)
+        self._mac = hmac.new(decode_secret(key, secret), digestmod=sha512)
 
     def headers(self, path: str, nonce: int, body: bytes) -> dict[str, str]:
         """The headers that authenticate a body which contains the nonce."""
-        digest = sha256(b"%d%b" % (nonce, body)).digest()
-        signature = hmac.digest(self._secret, path.encode("ascii") + digest, "sha512")
-        return {"API-Key": self.key, "API-Sign": b64encode(signature).decode("ascii")}
+        mac = self._mac.copy()
+        mac.update(path.encode("ascii") + sha256(b"%d%b" % (nonce, body)).digest())
+        return {"API-Key": self.key, "API-Sign": b64encode(mac.digest()).decode("ascii")}
 
     def __repr__(self) -> str:
         return "SpotSigner(key=<hidden>, secret=<hidden>)"
