@@ -244,15 +244,15 @@ class Exchange:
             other.asked.cl_ord_id == asked.cl_ord_id for other in order.account.open.values()
         ):
             raise InvalidArgument("cl_ord_id")
-        self._check_size(order, asked.volume)
         self._check_prices(order)
+        self._check_size(order, asked.volume)
         if asked.post_only and self._crosses(order):
             raise Refusal(Words.POST_ONLY)
         self._check_funds(order)
 
     def _check_amended(self, order: Order, volume: Decimal | None, *, post_only: bool) -> None:
-        self._check_size(order, order.volume if volume is None else volume)
         self._check_prices(order)
+        self._check_size(order, order.volume if volume is None else volume)
         if (post_only or order.asked.post_only) and self._crosses(order):
             raise Refusal(Words.POST_ONLY)
         self._check_funds(order)
