@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .check import document_kind, find_reference, operations
-from .ir import Channel, Example, Field, Group, Json, Method, ModelModule, Operation, Product, PyType, Row
+from .ir import Channel, Example, Field, Group, Json, Method, ModelModule, Operation, Product, PyType, Row, Socket
 from .load import Document, Pointer, Problem, SpecError
 
 REQUEST, RESPONSE, STREAM = "request", "response", "stream"
@@ -84,7 +84,7 @@ class Builder:
         client_id, cost = raw.get("x-kraken-client-order-id", {}), raw["x-kraken-cost"]
         result, result_model, result_description = self._result(document, at, raw)
         built = Operation(
-            product=product.name, group=group.name, name=name, method=str(at[2]).upper(), path=str(at[1]),
+            product=product.name, group=group.name, name=name, operation_id=raw["operationId"], method=str(at[2]).upper(), path=str(at[1]),
             envelope=document.data["x-kraken-envelope"], auth=raw["x-kraken-auth"],
             permissions=tuple(raw["x-kraken-permissions"]), retry=raw["x-kraken-retry"], counter=cost["counter"],
             cost=cost["cost"], pagination=raw["x-kraken-pagination"], danger=raw["x-kraken-danger"], encoding=encoding,
@@ -195,7 +195,13 @@ class Builder:
         product = self._product(document)
         product.websocket_sources.append(document.name)
         for name, server in document.data["servers"].items():
-            product.sockets[name] = (f"{server['protocol']}://{server['host']}", server.get("pathname", ""))
+            budget = server.get("x-kraken-connect-budget", {})
+            socket = Socket(
+                f"{server['protocol']}://{server['host']}", server.get("pathname", ""), server.get("x-kraken-token", ""),
+                budget.get("attempts", 0), budget.get("seconds", 0),
+            )
+            if product.sockets.setdefault(name, socket) != socket:
+                self._problem(document, ("servers", name), f"{name}: differs from the server of the same name elsewhere", str(product.sockets[name]))
         for name, raw in document.data["channels"].items():
             at: Pointer = ("channels", name)
             if raw["x-kraken-kind"] == "channel":

@@ -25,6 +25,6 @@ def catalogue(products: list[Product]) -> list[dict[str, Any]]:
             entries.append({
                 "kind": "ws", "product": product.name, "group": each.group, "name": each.name,
                 "method": "subscribe" if isinstance(each, Channel) else each.name,
-                "path": product.sockets[each.socket][1], "auth": each.auth, "deprecated": each.deprecated,
+                "path": product.sockets[each.socket].path, "auth": each.auth, "deprecated": each.deprecated,
             })
     return entries

@@ -81,8 +81,7 @@ _POLICIES = {
 
 def channel_doc(channel: Channel, indent: int) -> str:
     """The docstring of a subscription method."""
-    arguments = [*_arguments(channel.fields), ("buffer", "How many items may wait for the consumer.")]
-    sections = _section("Args", arguments, indent)
+    sections = _section("Args", _arguments(channel.fields), indent)
     sections += _section(
         "Returns",
         [("", f"A stream: `async for item in ...` gives each `{channel.item}`, `.messages()` whole frames. It subscribes when it is first used.")],

@@ -16,7 +16,7 @@ class Extension(NamedTuple):
 
     key: str
     places: tuple[str, ...]
-    """Where it may stand: document, operation, channel, parameter, property or schema."""
+    """Where it may stand: document, server, operation, channel, parameter, property or schema."""
     value: Json
     """JSON Schema of its value."""
     meaning: str
@@ -165,6 +165,18 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"per": {"type": "array", "items": _NAME}},
         },
         "A method that answers once per element of these list parameters.",
+    ),
+    Extension(
+        "x-kraken-token", ("server",), _TEXT,
+        "The operationId of the REST call that gives the token for private subscriptions and methods on this server.",
+    ),
+    Extension(
+        "x-kraken-connect-budget", ("server",),
+        {
+            "type": "object", "required": ["attempts", "seconds"], "additionalProperties": False,
+            "properties": {"attempts": {"type": "integer"}, "seconds": {"type": "integer"}},
+        },
+        "How many connection attempts Kraken allows within a time; the client keeps below.",
     ),
     # ------------------------------------------------------------------ schemas and fields
     Extension(

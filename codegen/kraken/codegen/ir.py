@@ -63,6 +63,7 @@ class Operation:
     product: str
     group: str
     name: str
+    operation_id: str
     method: str
     path: str
     envelope: str
@@ -210,6 +211,19 @@ class Group:
         return pascal(self.name)
 
 
+@dataclass(frozen=True)
+class Socket:
+    """One WebSocket server."""
+
+    url: str
+    path: str
+    token: str = ""
+    """The operationId of the REST call that gives its token; empty where none is needed."""
+    attempts: int = 0
+    """How many connection attempts are allowed within `seconds`."""
+    seconds: int = 0
+
+
 @dataclass
 class Product:
     """Everything about one product."""
@@ -220,8 +234,7 @@ class Product:
     methods: list[Method] = field(default_factory=list)
     modules: dict[str, ModelModule] = field(default_factory=dict)
     url: str = ""
-    sockets: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """WebSocket servers: name to base address and path."""
+    sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
 
 

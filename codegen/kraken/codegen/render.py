@@ -46,6 +46,7 @@ def _environment() -> Environment:
         method_fields=_method_fields,
         method_result=_method_result,
         quoted=_quoted,
+        literal=_source,
     )
     return environment
 
@@ -107,11 +108,10 @@ def _method_fields(method: Method) -> str:
         "parameters": method.params, "danger": "" if method.danger == "none" else method.danger,
         "client_order_id": method.client_order_id, "client_order_id_unless": method.client_order_id_unless,
         "order_ids": method.order_ids, "replies_per": method.replies_per, "unwrap": bool(method.result),
-        "exclusive": method.exclusive, "one_of": method.one_of,
     }
     defaults: dict[str, Any] = {
         "auth": False, "parameters": "", "danger": "", "client_order_id": "", "client_order_id_unless": (), "order_ids": (),
-        "replies_per": (), "unwrap": True, "exclusive": (), "one_of": (),
+        "replies_per": (), "unwrap": True,
     }
     return _keywords(values, defaults)
 
@@ -186,11 +186,17 @@ class Renderer:
     def _models(self, product: Product, module: ModelModule) -> None:
         group = next((group for group in product.groups if module.module == f"models.{group.name}"), None)
         responses, requests = response_models(module), request_models(module)
+        streaming: list[Channel | Method] = [*product.channels, *product.methods]
+        parameters = [
+            (each.subscription if isinstance(each, Channel) else each.params, each)
+            for each in streaming
+            if module.module == "models.websocket" and (each.subscription if isinstance(each, Channel) else each.params)
+        ]
         title = f"{module.module.removeprefix('models.')} section".replace("_", " ")
         self._write(
             f"{product.name}/{module.module.replace('.', '/')}.py", "models.py.jinja2", module.sources, title=title,
             imports=[*responses.imports, *requests.imports], rows=list(module.rows.values()), responses=responses.body,
-            requests=requests.body, operations=group.operations if group else [],
+            requests=requests.body, operations=group.operations if group else [], parameters=parameters,
         )
 
     def _websocket(self, product: Product, name: str) -> None:
@@ -208,9 +214,18 @@ class Renderer:
         texts += [_method_result(method) for method in product.methods]
         self._write(
             f"{product.name}/websocket.py", "websocket.py.jinja2", product.websocket_sources, product=product,
-            name=f"{name}WSClient", channels=product.channels, methods=product.methods,
+            name=f"{name}WSClient", channels=product.channels, methods=product.methods, token=self._token(product, name),
             imports=_named_imports(texts, _classes(product), skip=("Sequence", "Any")),
         )
+
+    def _token(self, product: Product, name: str) -> dict[str, str] | None:
+        """Which call of which client gives the token of the private sockets."""
+        wanted = {socket.token for socket in product.sockets.values() if socket.token}
+        for group in product.groups:
+            for operation in group.operations:
+                if operation.operation_id in wanted:
+                    return {"client": f"{name}AsyncClient", "group": group.name, "name": operation.name}
+        return None
 
     # ------------------------------------------------------------------ errors
 

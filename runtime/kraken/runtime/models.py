@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,6 +19,10 @@ class ResponseModel(BaseModel):
     """What Kraken answers: unknown fields are kept, and are attributes like the known ones."""
 
     model_config = ConfigDict(extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=())
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Only what came: fields that the reply did not have are left out."""
+        return [(name, value) for name, value in super().__repr_args__() if value is not None or name in self.model_fields_set]
 
 
 class KeyedRows(ResponseModel):

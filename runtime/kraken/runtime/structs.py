@@ -7,7 +7,7 @@ import msgspec
 __all__ = ["Struct"]
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """A message, or part of one: immutable, with exact decimals.
 
     A field that the message does not have is None. The few that Kraken also sends as null are
