@@ -455,7 +455,11 @@ class WebSocketClient:
         name = params.get("channel") if isinstance(params, dict) else None
         if not isinstance(name, str):
             raise InvalidRequest("params: a dict with a text as 'channel' is needed")
-        channel = self.channels.get(name) or Channel(name, self._default_socket())
+        channel = self.channels.get(name)
+        if channel is None:
+            # A channel this version does not know: every parameter counts as part of its identity.
+            others = tuple(key for key in params if key not in ("channel", "token"))
+            channel = Channel(name, self._default_socket(), unsubscribe=others)
         self._require_key(channel.auth, name)
         return channel
 
@@ -527,10 +531,10 @@ class WebSocketClient:
 class _Legacy:
     """Who wants the subscriptions that were made with `subscribe(params=...)`."""
 
-    def acknowledged(self, subscription: Subscription, reply: Any) -> None:
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
         """Its acknowledgement reaches the user as a message."""
 
-    def refused(self, subscription: Subscription, error: KrakenError, remaining: int) -> None:
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:
         """Its refusal reaches the user as a message."""
 
     def dropped_connection(self) -> None:

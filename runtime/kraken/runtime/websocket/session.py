@@ -36,10 +36,9 @@ from .subscription import (
     addressee,
     each_value,
     field,
-    identity,
     joined,
     refusal,
-    require_alike,
+    require_compatible,
 )
 
 if TYPE_CHECKING:
@@ -227,7 +226,8 @@ class Session:
         if not channel.pushed:
             self.want(sink, channel, parameters)
         route = self._routes.setdefault(channel.name, _Route(channel.sequenced))
-        route.sinks = [*route.sinks, sink]
+        if sink not in route.sinks:
+            route.sinks = [*route.sinks, sink]
         self._route(sink, channel, parameters)
         self.start()
 
@@ -247,16 +247,20 @@ class Session:
         """
         values = each_value(channel, parameters)
         shared = {name: value for name, value in parameters.items() if name != channel.each}
-        wanted = []
-        for value in values:
-            known = self._subscriptions.get(identity(channel, value, shared))
-            if known is not None:
-                require_alike(known, shared)
-            wanted.append(known or Subscription(channel, value, shared))
+        asked = [Subscription(channel, value, shared) for value in values]
+        require_compatible(self._subscriptions.values(), asked)
+        wanted = [self._subscriptions.setdefault(new.identity(), new) for new in asked]
         for subscription in wanted:
-            self._subscriptions.setdefault(identity(channel, subscription.value, shared), subscription)
+            if not subscription.owners:
+                subscription.parameters = shared
+            if not subscription.owners and subscription.live:
+                # It was given back just now; who comes after expects a snapshot of their own.
+                subscription.stale = True
+                subscription.answered.clear()
             if owner not in subscription.owners:
                 subscription.owners.append(owner)
+                if subscription.live:
+                    owner.acknowledged(subscription, subscription.ack)
             subscription.req_id = req_id
         self._changed.set()
         return wanted
@@ -484,7 +488,9 @@ class Session:
 
     async def _serve(self, wire: Wire) -> None:
         """Keep a connection in order until it is gone."""
-        keepers = [self._loop.create_task(keep(wire)) for keep in (self._reconcile, self._watch)]
+        keepers = [self._loop.create_task(self._reconcile(wire))]
+        if self._backing.options.silence is not None:
+            keepers.append(self._loop.create_task(self._watch(wire, self._backing.options.silence)))
         lost = self._loop.create_task(wire.wait_closed())
         try:
             await asyncio.wait([lost, *keepers], return_when=asyncio.FIRST_COMPLETED)
@@ -498,10 +504,10 @@ class Session:
                 if isinstance(result, Exception):
                     log.error("%s: the connection is dropped because of an error", self.name, exc_info=result)
 
-    async def _watch(self, wire: Wire) -> None:
+    async def _watch(self, wire: Wire, silence: float) -> None:
         """Drop a connection that has gone quiet. Where something is subscribed, answers to us are no sign of life."""
-        silence, sleep = self._backing.options.silence, self._backing.timing.sleep
-        while silence is not None:
+        sleep = self._backing.timing.sleep
+        while True:
             heard, answers = self._heard, self._answers
             await sleep(silence)
             if self._heard != heard:
@@ -591,8 +597,7 @@ class Session:
         return bool(leaving), alike[:BATCH]
 
     def _drop(self, subscription: Subscription) -> None:
-        shared = subscription.parameters
-        self._subscriptions.pop(identity(subscription.channel, subscription.value, shared), None)
+        self._subscriptions.pop(subscription.identity(), None)
         subscription.answered.set()
 
     def _report_restored(self) -> None:
@@ -656,8 +661,9 @@ class Session:
         subscription.live, subscription.alone, subscription.renewed = True, False, False
         subscription.tries = subscription.waits = 0
         subscription.was_live = True
+        subscription.ack = field(reply, "result")
         for owner in subscription.owners:
-            owner.acknowledged(subscription, field(reply, "result"))
+            owner.acknowledged(subscription, subscription.ack)
         if subscription.owners:
             subscription.answered.set()
 
@@ -684,7 +690,7 @@ class Session:
         owners, subscription.owners = subscription.owners, []
         self._drop(subscription)
         for owner in owners:
-            owner.refused(subscription, error, len(self.owned(owner)))
+            owner.refused(subscription, error)
         if subscription.was_live:
             self._backing.emit(events.SubscriptionLost(channel, value, error))
 

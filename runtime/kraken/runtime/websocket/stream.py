@@ -154,14 +154,14 @@ class Inbox:
         if self._waiter is not None:
             self._wake()
 
-    def acknowledged(self, subscription: Subscription, reply: Any) -> None:
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
         """A subscription of this stream is live."""
-        self.acks[subscription.value] = reply
+        self.acks[subscription.value] = ack
 
-    def refused(self, subscription: Subscription, error: KrakenError, remaining: int) -> None:
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:
         """A subscription of this stream is not to be had."""
         self.acks.pop(subscription.value, None)
-        if not remaining:
+        if self._session is not None and not self._session.owned(self):
             self.fail(error)
 
     def dropped_connection(self) -> None:
@@ -272,7 +272,7 @@ class Stream(Generic[Item, Message]):
     async def subscribe(self) -> Self:
         """Subscribe and wait until every part of the subscription has been acknowledged.
 
-        Calling it again does nothing.
+        Calling it again does nothing. Keep the stream: the subscription is given back when nobody refers to it.
 
         Returns:
             The stream itself.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import InvalidRequest, KrakenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .protocol import Channel
     from .session import Session
@@ -20,22 +20,21 @@ __all__ = [
     "addressee",
     "each_value",
     "field",
-    "identity",
     "joined",
     "refusal",
-    "require_alike",
+    "require_compatible",
 ]
 
 
 class Owner(Protocol):
     """Somebody who wants subscriptions."""
 
-    def acknowledged(self, subscription: Subscription, reply: Any) -> None:
-        """The subscription is live; `reply` is the exchange's acknowledgement."""
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
+        """The subscription is live; `ack` is the result of the exchange's acknowledgement."""
         ...
 
-    def refused(self, subscription: Subscription, error: KrakenError, remaining: int) -> None:
-        """The exchange refuses it; the owner has `remaining` others."""
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:
+        """The exchange refuses it; it is no longer among the owner's."""
         ...
 
     def dropped_connection(self) -> None:
@@ -67,6 +66,7 @@ class Subscription:
     """One thing that is subscribed, or shall be: a channel, for one symbol where the channel has symbols."""
 
     __slots__ = (
+        "ack",
         "alone",
         "answered",
         "channel",
@@ -92,6 +92,8 @@ class Subscription:
         self.owners: list[Owner] = []
         self.req_id: int | None = None
         """The id that a user chose for its requests."""
+        self.ack: Any = None
+        """The result of its last acknowledgement."""
         self.live = False
         """Whether the exchange has acknowledged it on the present connection."""
         self.was_live = False
@@ -114,6 +116,15 @@ class Subscription:
         """The parameters of a subscribe request for these values."""
         each = {self.channel.each: values} if self.channel.each else {}
         return {"channel": self.channel.name, **each, **self.parameters}
+
+    def key(self) -> tuple[Any, ...]:
+        """What its items show: subscriptions with the same key cannot be told apart when items arrive."""
+        shown = (name for name in self.channel.key if name != self.channel.each)
+        return self.channel.name, self.value, *(self.parameters.get(name) for name in shown)
+
+    def identity(self) -> tuple[Any, ...]:
+        """What the exchange knows it as: subscriptions with the same identity are one."""
+        return *self.key(), *(repr(self.parameters.get(name)) for name in self.channel.unsubscribe)
 
     def shape(self) -> tuple[Any, ...]:
         """What subscriptions that fit into one request have in common."""
@@ -146,19 +157,24 @@ def each_value(channel: Channel, parameters: Mapping[str, Any]) -> list[Any]:
     return list(dict.fromkeys(values)) if isinstance(values, (list, tuple)) else [values]
 
 
-def identity(channel: Channel, value: Any, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What tells a subscription from others."""
-    return (channel.name, value, *(parameters.get(name) for name in channel.key if name != channel.each))
+def require_compatible(held: Iterable[Subscription], wanted: Iterable[Subscription]) -> None:
+    """Refuse what cannot be told apart on the wire from a subscription that somebody holds.
 
-
-def require_alike(known: Subscription, parameters: Mapping[str, Any]) -> None:
-    for name in known.channel.unsubscribe:
-        if name != known.channel.each and known.parameters.get(name) != parameters.get(name):
-            what = known.channel.name if known.value is None else f"{known.channel.name} {known.value}"
-            raise InvalidRequest(
-                f"{what} is subscribed already with {name}={known.parameters.get(name)!r}, so that"
-                f" {name}={parameters.get(name)!r} is not possible on the same client; use a second client"
-            )
+    Raises:
+        InvalidRequest: Two subscriptions of one symbol differ in a parameter that their items do not show.
+    """
+    taken = {subscription.key(): subscription for subscription in held if subscription.owners}
+    for subscription in wanted:
+        known = taken.get(subscription.key())
+        if known is None or known.identity() == subscription.identity():
+            continue
+        channel = known.channel
+        names = [n for n in channel.unsubscribe if known.parameters.get(n) != subscription.parameters.get(n)]
+        what = channel.name if known.value is None else f"{channel.name} {known.value}"
+        present = ", ".join(f"{name}={known.parameters.get(name)!r}" for name in names)
+        raise InvalidRequest(
+            f"{what} is subscribed already with {present}; one client can have it only once, so use that or a second client"
+        )
 
 
 def joined(values: list[Any]) -> object:

@@ -1,0 +1,350 @@
+"""The base of generated order book clients: books that are kept up to date and verified while they are read."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from ..errors import InvalidRequest, KrakenError
+from ..orderbook import OrderBook
+from .client import WebSocketClient
+from .events import BookInvalid, BookRestored
+from .pacing import backoff
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from ..orderbook import ChecksumReport
+    from .pacing import Timing
+    from .protocol import Channel
+    from .session import Session
+    from .subscription import Subscription
+
+__all__ = ["OrderBookClient"]
+
+RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
+"""Bounds, in seconds, of the waits before a book that keeps failing is subscribed again; the first time is at once."""
+
+
+class OrderBookClient(WebSocketClient):
+    """Keeps the order books of any number of symbols, all of one depth.
+
+    A book is valid from its snapshot on. When a checksum does not match, that symbol alone is emptied, marked invalid
+    and subscribed anew; after a dropped connection all are invalid until their next snapshot. An old book is never
+    shown.
+    """
+
+    book_channel: ClassVar[Channel]
+
+    def __init__(
+        self,
+        depth: int = 10,
+        callback: Callable[..., Any] | None = None,
+        *,
+        precision: Mapping[str, tuple[int, int]] | None = None,
+        verify_checksums: bool = True,
+        ws_url: str | None = None,
+        proxy: str | None = None,
+        verify: ssl.SSLContext | bool = True,
+        timeout: float = 10.0,
+        silence_timeout: float | None = 10.0,
+        buffer_size: int = 10_000,
+        max_size: int = 64 * 2**20,
+        timing: Timing | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            depth: Levels on each side of a book; the exchange has a list of depths that it allows.
+            callback: Function or coroutine function, called with `pair` and `message` after each update.
+            precision: Decimals of price and quantity by symbol, for a source that drops trailing zeros.
+            verify_checksums: Whether every update is verified.
+            ws_url: Base address of the public socket, without the version.
+            proxy: Address of a proxy; that of the environment when left out.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            timeout: Seconds to wait for a connection, and for the reply to a request.
+            silence_timeout: Seconds without any message after which the connection is questioned; None never does.
+            buffer_size: How many calls of the callback may wait.
+            max_size: Largest message that is accepted, in bytes.
+            timing: Clock, sleep and random numbers, for tests.
+
+        Raises:
+            InvalidRequest: An option is not allowed.
+        """
+        super().__init__(
+            ws_url=ws_url,
+            proxy=proxy,
+            verify=verify,
+            timeout=timeout,
+            silence_timeout=silence_timeout,
+            buffer_size=buffer_size,
+            max_size=max_size,
+            timing=timing,
+        )
+        if depth < 1:
+            raise InvalidRequest(f"depth: {depth} is not allowed; a book keeps at least 1 level")
+        self._depth = depth
+        self._precision = dict(precision or {})
+        self._verify_checksums = verify_checksums
+        self._book_callback = callback
+        self._notify = callback is not None or type(self).on_book_update is not OrderBookClient.on_book_update
+        self._keeper = _Keeper(self)
+        self._recoveries: set[asyncio.Task[None]] = set()
+
+    @property
+    def depth(self) -> int:
+        """Levels on each side of a book."""
+        return self._depth
+
+    async def add_book(self, pairs: list[str]) -> None:
+        """Subscribe to books and wait until the exchange has agreed. Those that are kept already are left alone.
+
+        Args:
+            pairs: The symbols, such as `BTC/USD`.
+
+        Raises:
+            InvalidRequest: The depth is not allowed.
+            NotSent: No connection could be made.
+            ExchangeError: A symbol is refused; the message names it.
+            ReplyLost: An acknowledgement did not arrive in time.
+        """
+        channel, keeper = self.book_channel, self._keeper
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in keeper.books]
+        if not new:
+            return
+        request = self._encode_parameters(channel.parameters, {channel.each: new, "depth": self._depth})
+        session = self._session(channel.socket)
+        for pair in new:
+            keeper.books[pair] = self._new_book(pair)
+        session.attach(keeper, channel, request)
+        try:
+            await session.settle(keeper)
+        except BaseException:
+            self._discard(new)
+            raise
+
+    async def remove_book(self, pairs: list[str]) -> None:
+        """Unsubscribe from books and forget them.
+
+        Args:
+            pairs: The symbols.
+        """
+        if kept := [pair for pair in pairs if pair in self._keeper.books]:
+            await self._session(self.book_channel.socket).ended(self._discard(kept))
+
+    def book(self, symbol: str) -> OrderBook:
+        """The book of a symbol. It stays the same object, is updated in place, and tells in `valid` whether it holds.
+
+        Raises:
+            InvalidRequest: The symbol was not added.
+        """
+        if symbol not in self._keeper.books:
+            raise InvalidRequest(f"no book of {symbol!r} is kept; add_book() adds it")
+        return self._keeper.books[symbol]
+
+    def get(self, pair: str) -> dict[str, Any] | None:
+        """The book of a symbol as a plain dict, or None when the symbol was not added.
+
+        Returns:
+            `bid` and `ask`, each from price text to quantity text and time, best first, and `valid`. Both sides are
+            empty while the book is not valid.
+        """
+        book = self._keeper.books.get(pair)
+        if book is None:
+            return None
+        sides = {"bid": book.bids(), "ask": book.asks()}
+        tables = {
+            side: {format(level.price, "f"): (format(level.qty, "f"), level.timestamp) for level in levels}
+            for side, levels in sides.items()
+        }
+        return {**tables, "valid": book.valid}
+
+    def updates(self, symbol: str) -> AsyncIterator[OrderBook]:
+        """Iterate over a symbol's book, which is added if need be: it is given whenever it has changed and is valid.
+
+        A slow reader misses states in between, never the newest. Iterating ends when the client is closed or the
+        book is removed, and raises what ended the subscription otherwise.
+        """
+        return _Updates(self, symbol)
+
+    async def on_book_update(self, pair: str, message: dict[str, Any]) -> None:
+        """Called after each update of a book; to be overridden. The default calls the `callback`.
+
+        Args:
+            pair: The symbol.
+            message: The exchange's message; when a checksum did not match, a dict with only `error`.
+        """
+        if self._book_callback is not None:
+            result = self._book_callback(pair=pair, message=message)
+            if hasattr(result, "__await__"):
+                await result
+
+    @staticmethod
+    def get_first(values: tuple[Any, ...]) -> float:
+        """The first of some values as a number, to sort levels by price."""
+        return float(values[0])
+
+    async def close(self) -> None:
+        """Close the connection and forget all books; calling it again does nothing."""
+        recoveries = list(self._recoveries)
+        for task in recoveries:
+            task.cancel()
+        await asyncio.gather(*recoveries, return_exceptions=True)
+        await super().close()
+
+    # ------------------------------------------------------------------ called by the keeper
+
+    def _new_book(self, pair: str) -> OrderBook:
+        price, qty = self._precision.get(pair, (None, None))
+        return OrderBook(pair, self._depth, price_precision=price, qty_precision=qty, verify=self._verify_checksums)
+
+    def _discard(self, pairs: list[str]) -> list[Subscription]:
+        """Forget books and give their subscriptions back, without waiting."""
+        self._keeper.forget(pairs)
+        session = self._sessions.get(self.book_channel.socket)
+        if session is None:
+            return []
+        return session.unwant(self._keeper, [s for s in session.owned(self._keeper) if s.value in pairs])
+
+    def _updated(self, book: OrderBook, raw: bytes) -> None:
+        if self._notify:
+            self._dispatcher.put(self._deliver_update, book.symbol, raw)
+
+    async def _deliver_update(self, pair: str, raw: bytes) -> None:
+        from ..json import decode_plain
+
+        await self.on_book_update(pair, decode_plain(raw))
+
+    def _mismatch(self, report: ChecksumReport, failures: int) -> None:
+        """Withhold one book and get a new snapshot of it; the others go on."""
+        self._emit(BookInvalid(report.symbol, report))
+        if self._notify:
+            self._dispatcher.put(self.on_book_update, report.symbol, {"error": f"{report}; subscribing anew"})
+        task = asyncio.get_running_loop().create_task(self._recover(report.symbol, failures))
+        self._recoveries.add(task)
+        task.add_done_callback(self._recoveries.discard)
+
+    async def _recover(self, symbol: str, failures: int) -> None:
+        if failures > 1:
+            wait = backoff(failures - 2, RECOVERY_BASE, RECOVERY_LIMIT, self._timing.random)
+            await self._timing.sleep(wait)
+        session = self._sessions.get(self.book_channel.socket)
+        if session is not None:
+            for subscription in session.owned(self._keeper):
+                if subscription.value == symbol:
+                    session.refresh(subscription)
+
+
+class _Keeper:
+    """Applies the frames of the book channel, in the reader, so that books are always as new as can be."""
+
+    def __init__(self, client: OrderBookClient) -> None:
+        self.books: dict[str, OrderBook] = {}
+        self.watchers: weakref.WeakSet[_Updates] = weakref.WeakSet()
+        self._client = weakref.proxy(client)
+        self._failures: dict[str, int] = {}
+
+    def route(self, session: Session, fields: tuple[str, ...], wanted: frozenset[object]) -> None:
+        """Every item is looked up by its symbol anyway."""
+
+    def receive(self, frame: Any, raw: bytes) -> None:
+        """Apply a frame."""
+        is_snapshot = frame.type == "snapshot"
+        for item in frame.data:
+            book = self.books.get(item.symbol)
+            if book is None:
+                continue
+            report = book.apply(item, is_snapshot)
+            if report is not None:
+                failures = self._failures[book.symbol] = self._failures.get(book.symbol, 0) + 1
+                self._client._mismatch(report, failures)
+            elif book.valid:
+                if self._failures and self._failures.pop(book.symbol, 0):
+                    self._client._emit(BookRestored(book.symbol))
+                self._client._updated(book, raw)
+                self._wake(book.symbol)
+
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
+        """The snapshot follows."""
+
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:
+        """No more updates will come for one symbol."""
+        book = self.books.get(subscription.value)
+        if book is not None:
+            book.invalidate()
+        for watcher in self.watchers:
+            if watcher.symbol == subscription.value:
+                watcher.end(error)
+
+    def dropped_connection(self) -> None:
+        """Nothing is known until the next snapshots."""
+        for book in self.books.values():
+            book.invalidate()
+
+    def fail(self, error: KrakenError) -> None:
+        """No more updates will come."""
+        self._finish(error)
+
+    def end(self) -> None:
+        """The client was closed."""
+        self._finish(None)
+
+    def forget(self, pairs: list[str]) -> None:
+        """Drop books that are no longer kept."""
+        for pair in pairs:
+            self.books.pop(pair).invalidate()
+            self._failures.pop(pair, None)
+        for watcher in self.watchers:
+            if watcher.symbol in pairs:
+                watcher.end(None)
+
+    def _finish(self, error: KrakenError | None) -> None:
+        for watcher in self.watchers:
+            watcher.end(error)
+        self.forget(list(self.books))
+
+    def _wake(self, symbol: str) -> None:
+        for watcher in self.watchers:
+            if watcher.symbol == symbol:
+                watcher.changed.set()
+
+
+class _Updates:
+    """An iterator over the states of one book."""
+
+    def __init__(self, client: OrderBookClient, symbol: str) -> None:
+        self.symbol = symbol
+        self.changed = asyncio.Event()
+        self._client = client
+        self._begun = False
+        self._ended = False
+        self._error: KrakenError | None = None
+
+    def end(self, error: KrakenError | None) -> None:
+        """Nothing more will come."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self.changed.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> OrderBook:
+        if not self._begun:
+            self._client._keeper.watchers.add(self)
+            await self._client.add_book([self.symbol])
+            self._begun = True
+            if self._client.book(self.symbol).valid:
+                self.changed.set()
+        while True:
+            await self.changed.wait()
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self.changed.clear()
+            book = self._client.book(self.symbol)
+            if book.valid:
+                return book
