@@ -14,8 +14,9 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from kraken.emulator import Emulator
 from websockets.sync.client import ClientConnection, connect
+
+from kraken.emulator import Emulator
 
 
 class Account:
@@ -37,9 +38,7 @@ class Account:
         given = {"nonce": nonce, **arguments}
         body = json.dumps(given) if as_json else urlencode(given)
         kind = "application/json" if as_json else "application/x-www-form-urlencoded"
-        return self.http.post(
-            path, content=body, headers={**self.headers(path, nonce, body), "Content-Type": kind}
-        )
+        return self.http.post(path, content=body, headers={**self.headers(path, nonce, body), "Content-Type": kind})
 
     def reply(self, name: str, *, as_json: bool = False, **arguments: Any) -> Any:
         answer = self.send(name, arguments, as_json=as_json)
@@ -100,6 +99,13 @@ class Socket:
         reply = self.reply(method, **params)
         assert reply["success"] is True, reply
         return reply["result"]
+
+    def next_after_ping(self) -> list[Any]:
+        """What had been sent when a ping was answered."""
+        number, frames = self.ask("ping"), []
+        while (frame := self.next()).get("req_id") != number:
+            frames.append(frame)
+        return frames
 
     def refused(self, method: str, **params: Any) -> str:
         reply = self.reply(method, **params)

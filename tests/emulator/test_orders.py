@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from kraken.emulator import Emulator
 
 from .conftest import Account
@@ -43,7 +44,12 @@ def test_a_limit_order_rests(account: Account) -> None:
     found = account.call("OpenOrders", cl_ord_id="mine-1")["open"]
     assert list(found) == [order]
     shown = found[order]
-    assert (shown["status"], shown["vol"], shown["vol_exec"], shown["cl_ord_id"]) == ("open", "0.01000000", "0.00000000", "mine-1")
+    assert (shown["status"], shown["vol"], shown["vol_exec"], shown["cl_ord_id"]) == (
+        "open",
+        "0.01000000",
+        "0.00000000",
+        "mine-1",
+    )
     assert shown["descr"]["order"] == "buy 0.01000000 XBTUSD @ limit 60000.0"
     assert account.call("OpenOrders", cl_ord_id="other")["open"] == {}
     assert account.emulator.orders[order]["status"] == "open"
@@ -106,9 +112,10 @@ def test_open_orders_hold_money(account: Account) -> None:
     fee = Decimal("1.004")
     first = (money / 2 / fee / 50000).quantize(Decimal("0.00000001"), "ROUND_DOWN")
     orders = [account.limit(volume=str(first), price="50000") for _ in range(2)]
-    assert account.refused(
-        "AddOrder", pair="XBTUSD", type="buy", ordertype="limit", volume="0.001", price="50000"
-    ) == "EOrder:Insufficient funds"
+    assert (
+        account.refused("AddOrder", pair="XBTUSD", type="buy", ordertype="limit", volume="0.001", price="50000")
+        == "EOrder:Insufficient funds"
+    )
     assert balances(account)["ZUSD"] == money
     account.call("CancelOrder", txid=orders[0])
     account.limit(volume="0.001", price="50000")
@@ -214,7 +221,9 @@ def test_volume_in_quote_currency(account: Account) -> None:
     before = balances(account)["ZUSD"]
     order = account.limit(ordertype="market", volume="100", oflags="viqc")
     assert Decimal("99.9") < Decimal(row(account, order)["cost"]) <= 100
-    assert before - balances(account)["ZUSD"] == Decimal(row(account, order)["cost"]) + Decimal(row(account, order)["fee"])
+    assert before - balances(account)["ZUSD"] == Decimal(row(account, order)["cost"]) + Decimal(
+        row(account, order)["fee"]
+    )
 
 
 def test_immediate_or_cancel_and_fill_or_kill(account: Account) -> None:
@@ -228,11 +237,15 @@ def test_immediate_or_cancel_and_fill_or_kill(account: Account) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "resting", "arriving"),
-    [("cancel-newest", "open", "canceled"), ("cancel-oldest", "canceled", "open"), ("cancel-both", "canceled", "canceled")],
+    [
+        ("cancel-newest", "open", "canceled"),
+        ("cancel-oldest", "canceled", "open"),
+        ("cancel-both", "canceled", "canceled"),
+    ],
 )
 def test_no_trade_with_oneself(account: Account, rule: str, resting: str, arriving: str) -> None:
     bid, ask = best(account)
-    inside = str((bid + Decimal("0.1")))
+    inside = str(bid + Decimal("0.1"))
     assert Decimal(inside) < ask
     first = account.limit(price=inside)
     second = account.limit("sell", price=inside, stptype=rule)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+
 from kraken.emulator import Emulator
 from kraken.emulator.auth import signature_of
 from kraken.emulator.errors import Words
@@ -267,6 +268,7 @@ def test_the_same_seed_gives_the_same_market() -> None:
 
 def test_the_market_acts_by_itself() -> None:
     with Emulator(market_interval=0.001) as emulator, httpx.Client(base_url=emulator.spot_url) as http:
+
         def book() -> str:
             return http.get("/0/public/Depth?pair=BTC/USD").text
 

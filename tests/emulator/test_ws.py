@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
+
 from kraken.emulator import Emulator
 from kraken.emulator.book import checksum
 from kraken.emulator.instruments import Instruments
-from websockets.sync.client import connect
 
 from .conftest import Account, Socket
 
@@ -138,7 +139,12 @@ def test_one_ack_per_symbol(public: Socket) -> None:
     number = public.ask("subscribe", channel="ticker", symbol=["BTC/USD", "NO/PE", "nope", "ETH/USD"])
     replies = [public.until(req_id=number) for _ in range(4)]
     assert [reply["success"] for reply in replies] == [True, False, False, True]
-    assert replies[0]["result"] == {"channel": "ticker", "symbol": "BTC/USD", "event_trigger": "trades", "snapshot": True}
+    assert replies[0]["result"] == {
+        "channel": "ticker",
+        "symbol": "BTC/USD",
+        "event_trigger": "trades",
+        "snapshot": True,
+    }
     assert (replies[1]["error"], replies[1]["symbol"]) == ("Currency pair not supported NO/PE", "NO/PE")
     assert replies[2]["error"] == "Currency pair not in ISO 4217-A3 format"
     assert all(reply["time_in"] < reply["time_out"] for reply in replies)
@@ -265,7 +271,13 @@ def test_other_paths_are_refused(emulator: Emulator) -> None:
 # ---------------------------------------------------------------------- private channels
 
 
-ORDER: dict[str, Any] = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "order_qty": 0.01, "limit_price": 60000}
+ORDER: dict[str, Any] = {
+    "order_type": "limit",
+    "side": "buy",
+    "symbol": "BTC/USD",
+    "order_qty": 0.01,
+    "limit_price": 60000,
+}
 
 
 def test_tokens(emulator: Emulator, account: Account, private: Socket) -> None:
@@ -306,7 +318,10 @@ def test_the_life_of_an_order(emulator: Emulator, account: Account, private: Soc
     granted = private.result("subscribe", channel="executions")
     assert (granted["snap_orders"], granted["snap_trades"]) == (True, False)
     assert private.until(channel="executions") | {"data": None} == {
-        "channel": "executions", "type": "snapshot", "data": None, "sequence": 1
+        "channel": "executions",
+        "type": "snapshot",
+        "data": None,
+        "sequence": 1,
     }
     bid = Decimal(account.public("Depth", pair="XBTUSD", count=1)["XXBTZUSD"]["bids"][0][0])
     private.ask("add_order", **{**ORDER, "limit_price": bid, "cl_ord_id": "mine-1"})

@@ -6,9 +6,12 @@ import argparse
 import json
 import signal
 import threading
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kraken.emulator.control import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

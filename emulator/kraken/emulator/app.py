@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
 from kraken.emulator.faults import CONNECT, Kind
 from kraken.emulator.schema import Mode
-from kraken.emulator.specs import Operation
 from kraken.emulator.spot_rest import HANDLERS, SpotRest
 from kraken.emulator.spot_ws import Services, Session
 from kraken.emulator.wire import NotJson, dumps, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from kraken.emulator.specs import Operation
 
 LOGGER = logging.getLogger(__name__)
 

@@ -6,10 +6,13 @@ import base64
 import hashlib
 import hmac
 import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kraken.emulator.errors import Refusal, Words
 from kraken.emulator.wire import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Keys:

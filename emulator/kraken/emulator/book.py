@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import bisect
 import zlib
-from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from kraken.emulator.instruments import Pair
 from kraken.emulator.orders import ZERO, Order, Side
 from kraken.emulator.wire import fixed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kraken.emulator.instruments import Pair
 
 Level = tuple[Decimal, Decimal]
 """Price and quantity."""

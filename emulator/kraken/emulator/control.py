@@ -9,12 +9,9 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from decimal import Decimal
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import uvicorn
 
@@ -25,11 +22,17 @@ from kraken.emulator.exchange import Exchange
 from kraken.emulator.faults import Faults
 from kraken.emulator.instruments import Instruments, Pair
 from kraken.emulator.market import Market, volume_up_to
-from kraken.emulator.orders import Order, Side
 from kraken.emulator.specs import load, specs_folder
 from kraken.emulator.spot_feeds import Feeds
 from kraken.emulator.spot_rest import SpotRest, order_row
 from kraken.emulator.spot_ws import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from kraken.emulator.orders import Order, Side
 
 T = TypeVar("T")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import string
 from collections import deque
-from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING
 
 from kraken.emulator.book import Book, BookSide
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.instruments import Asset, Instruments, Pair
 from kraken.emulator.orders import (
     RESTING,
     ZERO,
@@ -29,6 +28,11 @@ from kraken.emulator.orders import (
     Traded,
 )
 from kraken.emulator.wire import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kraken.emulator.instruments import Asset, Instruments, Pair
 
 HOUSE_FUNDS = Decimal(10) ** 15
 TAPE_LENGTH = 2000

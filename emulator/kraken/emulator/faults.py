@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Before = Literal["reset-before", "hang-before", "html", "error-500"]
 """The request is not carried out: the connection is reset, nothing is answered, a proxy answers 503 with a page in

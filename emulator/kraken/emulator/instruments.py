@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import Refusal, Words
 from kraken.emulator.specs import read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MARKET = Path(__file__).with_name("market.yaml")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from kraken.emulator.exchange import Exchange
-from kraken.emulator.instruments import Pair
 from kraken.emulator.orders import ZERO, NewOrder, Order, Side, Trade
 from kraken.emulator.wire import SECOND, rounded
+
+if TYPE_CHECKING:
+    from kraken.emulator.exchange import Exchange
+    from kraken.emulator.instruments import Pair
 
 LEVELS = 120
 """Prices that the market keeps on each side of a book."""

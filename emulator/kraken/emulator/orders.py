@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from kraken.emulator.instruments import Asset, Pair
 from kraken.emulator.wire import fixed, rounded
+
+if TYPE_CHECKING:
+    from kraken.emulator.instruments import Asset, Pair
 
 Side = Literal["buy", "sell"]
 ZERO = Decimal(0)

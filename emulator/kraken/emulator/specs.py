@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from kraken.emulator.schema import Schema, Shape
 from kraken.emulator.wire import loads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SIGNED = {"nonce": {"type": "integer"}, "otp": {"type": "string"}}

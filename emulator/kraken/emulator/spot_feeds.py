@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.book import Book, Level, checksum
-from kraken.emulator.exchange import Exchange
-from kraken.emulator.instruments import Asset, Pair
 from kraken.emulator.orders import (
     ZERO,
     BalancesChanged,
@@ -24,6 +21,12 @@ from kraken.emulator.orders import (
 )
 from kraken.emulator.spot_rest import DAY, figures
 from kraken.emulator.wire import SECOND, dumps, rfc3339, rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kraken.emulator.exchange import Exchange
+    from kraken.emulator.instruments import Asset, Pair
 
 Data = list[dict[str, Any]] | dict[str, Any]
 

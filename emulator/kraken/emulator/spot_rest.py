@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kraken.emulator.auth import Keys
-from kraken.emulator.book import BookSide
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.exchange import Exchange
-from kraken.emulator.instruments import Asset, Pair
 from kraken.emulator.orders import ZERO, NewOrder, Order, Side, Trade
 from kraken.emulator.wire import SECOND, fixed, rfc3339, rounded, unix
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from kraken.emulator.auth import Keys
+    from kraken.emulator.book import BookSide
+    from kraken.emulator.exchange import Exchange
+    from kraken.emulator.instruments import Asset, Pair
 
 Arguments = Mapping[str, Any]
 Handler = Callable[["SpotRest", Arguments], Any]

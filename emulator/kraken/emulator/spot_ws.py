@@ -6,21 +6,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from kraken.emulator.auth import Keys
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.exchange import Exchange
-from kraken.emulator.faults import Faults
-from kraken.emulator.instruments import Pair
 from kraken.emulator.orders import NewOrder, Order, Side
 from kraken.emulator.schema import Mode
-from kraken.emulator.specs import Channel, Specs
 from kraken.emulator.spot_feeds import DEFAULTS, MAX_RATE_COUNT, Feeds, Subscription
 from kraken.emulator.wire import NotJson, dumps, loads, rfc3339
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from kraken.emulator.auth import Keys
+    from kraken.emulator.exchange import Exchange
+    from kraken.emulator.faults import Faults
+    from kraken.emulator.instruments import Pair
+    from kraken.emulator.specs import Channel, Specs
 
 LOGGER = logging.getLogger(__name__)
 
