@@ -38,10 +38,16 @@ def typed_calls(client: SpotClient) -> None:
     check(abs(now.unixtime - time.time()) < 5, f"server time {now.rfc1123}")
     tickers = client.market_data.get_ticker_information(pair=["BTC/USD", "ETH/USD"])
     for name, ticker in tickers.items():
-        check(isinstance(ticker.a.price, Decimal) and ticker.b.price < ticker.a.price, f"{name}: bid {ticker.b.price}, ask {ticker.a.price}")
+        check(
+            isinstance(ticker.a.price, Decimal) and ticker.b.price < ticker.a.price,
+            f"{name}: bid {ticker.b.price}, ask {ticker.a.price}",
+        )
     candles = client.market_data.get_ohlc_data(pair=PAIR, interval=60).candles
     newest = candles["XXBTZUSD"][-1]
-    check(newest.low <= newest.close <= newest.high, f"newest hourly candle closes at {newest.close} after {newest.trades} trades")
+    check(
+        newest.low <= newest.close <= newest.high,
+        f"newest hourly candle closes at {newest.close} after {newest.trades} trades",
+    )
 
 
 async def live_book(emulator: Emulator) -> None:
@@ -80,7 +86,12 @@ async def an_order_filled(emulator: Emulator, client: SpotClient) -> None:
         await executions.subscribe()
         bid = client.market_data.get_ticker_information(pair=PAIR)["XXBTZUSD"].b.price
         placed = await ws.add_order(
-            order_type="limit", side="buy", symbol=PAIR, order_qty="0.01000000", limit_price=f"{bid - 100:.1f}", post_only=True
+            order_type="limit",
+            side="buy",
+            symbol=PAIR,
+            order_qty="0.01000000",
+            limit_price=f"{bid - 100:.1f}",
+            post_only=True,
         )
         check(bool(placed.order_id), f"placed as {placed.order_id}, client order id {placed.cl_ord_id}")
         quantity = cost = fees = Decimal(0)
@@ -134,8 +145,13 @@ def bad_orders_refused(client: SpotClient) -> None:
 
 
 def main() -> int:
-    print("kraken-typed-sdk: everything below runs against an emulator of Kraken on this machine; no account, no network.")
-    with Emulator(market_interval=0.005) as emulator, SpotClient(emulator.key, emulator.secret, emulator.spot_url) as client:
+    print(
+        "kraken-typed-sdk: everything below runs against an emulator of Kraken on this machine; no account, no network."
+    )
+    with (
+        Emulator(market_interval=0.005) as emulator,
+        SpotClient(emulator.key, emulator.secret, emulator.spot_url) as client,
+    ):
         typed_calls(client)
         asyncio.run(live_book(emulator))
         asyncio.run(an_order_filled(emulator, client))

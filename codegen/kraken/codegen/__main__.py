@@ -57,7 +57,9 @@ def _run(chosen: argparse.Namespace) -> int:
             print(json.dumps(entries, indent=1))
         else:
             for entry in entries:
-                print(f"{entry['product']:8} {entry['kind']:5} {entry['group']:16} {entry['name']:36} {entry['method']} {entry['path']}")
+                print(
+                    f"{entry['product']:8} {entry['kind']:5} {entry['group']:16} {entry['name']:36} {entry['method']} {entry['path']}"
+                )
     else:
         output = (chosen.output or build.REPOSITORY / "generated").resolve()
         if chosen.command == "build":

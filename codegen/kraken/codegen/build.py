@@ -54,7 +54,12 @@ def _format(files: Files) -> Files:
         root = Path(folder)
         write(files, root)
         ruff = [sys.executable, "-m", "ruff"]
-        common = ["--isolated", "--no-cache", "--quiet", *(f"--config={key}={value!r}" for key, value in CONFIG.items())]
+        common = [
+            "--isolated",
+            "--no-cache",
+            "--quiet",
+            *(f"--config={key}={value!r}" for key, value in CONFIG.items()),
+        ]
         fix = ["--fix", "--select=I,F401,UP037,RUF022", "--config=lint.isort.known-first-party=['kraken']"]
         environment = {**os.environ, "NO_COLOR": "1"}
         for command in (["check", *common, *fix, str(root)], ["format", *common, str(root)]):

@@ -13,7 +13,14 @@ from .load import Document, Pointer, Problem, SpecError
 
 REQUEST, RESPONSE, STREAM = "request", "response", "stream"
 
-SCALARS = {"string": "str", "integer": "int", "boolean": "bool", "number": "Decimal", "null": "None", "object": "dict[str, Any]"}
+SCALARS = {
+    "string": "str",
+    "integer": "int",
+    "boolean": "bool",
+    "number": "Decimal",
+    "null": "None",
+    "object": "dict[str, Any]",
+}
 
 SIGNATURES = {"decimal": "Amount", "relative-price": "RelativePrice", "date-time": "str | datetime"}
 """What callers may pass, by format."""
@@ -71,7 +78,9 @@ class Builder:
     def _rest(self, document: Document) -> None:
         product = self._product(document)
         product.url = document.data["servers"][0]["url"]
-        group = Group(product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name)
+        group = Group(
+            product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name
+        )
         for at, operation in operations(document):
             group.operations.append(self._operation(document, product, group, at, operation))
         product.groups.append(group)
@@ -84,16 +93,35 @@ class Builder:
         client_id, cost = raw.get("x-kraken-client-order-id", {}), raw["x-kraken-cost"]
         result, result_model, result_description = self._result(document, at, raw)
         built = Operation(
-            product=product.name, group=group.name, name=name, operation_id=raw["operationId"], method=str(at[2]).upper(), path=str(at[1]),
-            envelope=document.data["x-kraken-envelope"], auth=raw["x-kraken-auth"],
-            permissions=tuple(raw["x-kraken-permissions"]), retry=raw["x-kraken-retry"], counter=cost["counter"],
-            cost=cost["cost"], pagination=raw["x-kraken-pagination"], danger=raw["x-kraken-danger"], encoding=encoding,
-            summary=raw["summary"], description=raw["description"], url=raw["externalDocs"]["url"], fields=tuple(fields),
-            result=result, result_model=result_model, result_description=result_description,
+            product=product.name,
+            group=group.name,
+            name=name,
+            operation_id=raw["operationId"],
+            method=str(at[2]).upper(),
+            path=str(at[1]),
+            envelope=document.data["x-kraken-envelope"],
+            auth=raw["x-kraken-auth"],
+            permissions=tuple(raw["x-kraken-permissions"]),
+            retry=raw["x-kraken-retry"],
+            counter=cost["counter"],
+            cost=cost["cost"],
+            pagination=raw["x-kraken-pagination"],
+            danger=raw["x-kraken-danger"],
+            encoding=encoding,
+            summary=raw["summary"],
+            description=raw["description"],
+            url=raw["externalDocs"]["url"],
+            fields=tuple(fields),
+            result=result,
+            result_model=result_model,
+            result_description=result_description,
             examples=tuple(Example(**example) for example in raw["x-kraken-examples"]),
-            client_order_id=client_id.get("field", ""), client_order_id_unless=tuple(client_id.get("unless", ())),
-            order_ids=tuple(raw.get("x-kraken-order-ids", ())), exclusive=_groups(raw, "x-kraken-exclusive"),
-            one_of=_groups(raw, "x-kraken-one-of"), deprecated=raw.get("deprecated", False),
+            client_order_id=client_id.get("field", ""),
+            client_order_id_unless=tuple(client_id.get("unless", ())),
+            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
+            exclusive=_groups(raw, "x-kraken-exclusive"),
+            one_of=_groups(raw, "x-kraken-one-of"),
+            deprecated=raw.get("deprecated", False),
             replaced_by=raw.get("x-kraken-replaced-by", ""),
         )
         self._check_names(document, at, raw, fields)
@@ -105,10 +133,14 @@ class Builder:
         known = {field.name for field in fields}
         named = {
             "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
-            "x-kraken-client-order-id": [raw["x-kraken-client-order-id"]["field"], *raw["x-kraken-client-order-id"]["unless"]]
-            if "x-kraken-client-order-id" in raw else [],
-            "x-kraken-exclusive": sum(raw.get("x-kraken-exclusive", []), []),
-            "x-kraken-one-of": sum(raw.get("x-kraken-one-of", []), []),
+            "x-kraken-client-order-id": [
+                raw["x-kraken-client-order-id"]["field"],
+                *raw["x-kraken-client-order-id"]["unless"],
+            ]
+            if "x-kraken-client-order-id" in raw
+            else [],
+            "x-kraken-exclusive": [name for group in raw.get("x-kraken-exclusive", []) for name in group],
+            "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
         }
         for key, names in named.items():
@@ -146,16 +178,24 @@ class Builder:
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
         self._alias(document, fields)
-        return encoding, fields, {"type": "object", "properties": properties, **({"required": required} if required else {})}
+        return (
+            encoding,
+            fields,
+            {"type": "object", "properties": properties, **({"required": required} if required else {})},
+        )
 
     def _field(self, document: Document, at: Pointer, wire: str, schema: Json, required: bool, place: str) -> Field:
-        where, source, resolved = self._deref(document, at, schema)
+        _, _, resolved = self._deref(document, at, schema)
         return Field(
-            name=python_name(wire, schema.get("x-kraken-name") or resolved.get("x-kraken-name")), wire=wire,
-            type=self._hint(document, at, schema, REQUEST), required=required,
+            name=python_name(wire, schema.get("x-kraken-name") or resolved.get("x-kraken-name")),
+            wire=wire,
+            type=self._hint(document, at, schema, REQUEST),
+            required=required,
             description=schema.get("description") or resolved.get("description", ""),
             unit=schema.get("x-kraken-unit") or resolved.get("x-kraken-unit", ""),
-            deprecated=bool(schema.get("deprecated")), is_list=resolved.get("type") == "array", place=place,
+            deprecated=bool(schema.get("deprecated")),
+            is_list=resolved.get("type") == "array",
+            place=place,
         )
 
     def _alias(self, document: Document, fields: list[Field]) -> None:
@@ -180,7 +220,12 @@ class Builder:
         if document.data["x-kraken-envelope"] == "spot":
             schema = schema.get("properties", {}).get("result")
             if schema is None:
-                self._problem(document, pointer, f"{raw['operationId']}: no `result` in the envelope", "an object with error and result")
+                self._problem(
+                    document,
+                    pointer,
+                    f"{raw['operationId']}: no `result` in the envelope",
+                    "an object with error and result",
+                )
                 return PyType("None"), "None", ""
         where, source, resolved = self._deref(document, pointer, schema)
         description = resolved.get("description") or responses[status]["description"]
@@ -197,11 +242,19 @@ class Builder:
         for name, server in document.data["servers"].items():
             budget = server.get("x-kraken-connect-budget", {})
             socket = Socket(
-                f"{server['protocol']}://{server['host']}", server.get("pathname", ""), server.get("x-kraken-token", ""),
-                budget.get("attempts", 0), budget.get("seconds", 0),
+                f"{server['protocol']}://{server['host']}",
+                server.get("pathname", ""),
+                server.get("x-kraken-token", ""),
+                budget.get("attempts", 0),
+                budget.get("seconds", 0),
             )
             if product.sockets.setdefault(name, socket) != socket:
-                self._problem(document, ("servers", name), f"{name}: differs from the server of the same name elsewhere", str(product.sockets[name]))
+                self._problem(
+                    document,
+                    ("servers", name),
+                    f"{name}: differs from the server of the same name elsewhere",
+                    str(product.sockets[name]),
+                )
         for name, raw in document.data["channels"].items():
             at: Pointer = ("channels", name)
             if raw["x-kraken-kind"] == "channel":
@@ -209,13 +262,20 @@ class Builder:
             else:
                 product.methods.append(self._method(document, product, at, raw))
 
-    def _common(self, document: Document, product: Product, at: Pointer, raw: Json) -> Json:
+    def _common(self, document: Document, product: Product, raw: Json) -> Json:
         return {
-            "product": product.name, "group": document.data["x-kraken-group"], "name": raw["address"],
-            "socket": raw["servers"][0]["$ref"].rsplit("/", 1)[-1], "auth": raw["x-kraken-auth"],
-            "permissions": tuple(raw["x-kraken-permissions"]), "danger": raw["x-kraken-danger"],
-            "title": raw["title"], "description": raw["description"], "url": raw["externalDocs"]["url"],
-            "examples": tuple(raw["x-kraken-wire-examples"]), "deprecated": raw.get("deprecated", False),
+            "product": product.name,
+            "group": document.data["x-kraken-group"],
+            "name": raw["address"],
+            "socket": raw["servers"][0]["$ref"].rsplit("/", 1)[-1],
+            "auth": raw["x-kraken-auth"],
+            "permissions": tuple(raw["x-kraken-permissions"]),
+            "danger": raw["x-kraken-danger"],
+            "title": raw["title"],
+            "description": raw["description"],
+            "url": raw["externalDocs"]["url"],
+            "examples": tuple(raw["x-kraken-wire-examples"]),
+            "deprecated": raw.get("deprecated", False),
             "replaced_by": raw.get("x-kraken-replaced-by", ""),
         }
 
@@ -230,11 +290,14 @@ class Builder:
             subscription, fields = self._parameters(document, (*at, "x-kraken-subscribe"), raw["x-kraken-subscribe"])
             found = self._deref(document, (*at, "messages", subscribed), raw["messages"].get(subscribed, {}))
             if not subscribed or "payload" not in found[2]:
-                self._problem(document, at, f"{at[-1]}: no message that acknowledges a subscription", "<Name>Subscribed")
+                self._problem(
+                    document, at, f"{at[-1]}: no message that acknowledges a subscription", "<Name>Subscribed"
+                )
             else:
                 self._hint(found[0], (*found[1], "payload"), found[2]["payload"], STREAM)
                 self._messages_module(document).template_data[subscribed] = {
-                    "tag_field": "channel", "tag": raw["address"],
+                    "tag_field": "channel",
+                    "tag": raw["address"],
                 }
         self._check_names(document, at, raw, fields)
         if data is None:
@@ -243,10 +306,17 @@ class Builder:
             kind = self._hint(document, (*frame_at, "properties", "data"), data, STREAM)
             item = self._hint(document, frame_at, data["items"], STREAM) if data.get("type") == "array" else kind
         return Channel(
-            **self._common(document, product, at, raw), message=message, item=item, data=kind,
+            **self._common(document, product, raw),
+            message=message,
+            item=item,
+            data=kind,
             frame_fields=self._frame_fields(document, frame_at, frame, ("channel", "data")),
-            policy=overflow["policy"], key=tuple(overflow.get("key", ())), subscription=subscription,
-            subscribed=subscribed, fields=tuple(fields), unsubscribe=tuple(raw.get("x-kraken-unsubscribe", ())),
+            policy=overflow["policy"],
+            key=tuple(overflow.get("key", ())),
+            subscription=subscription,
+            subscribed=subscribed,
+            fields=tuple(fields),
+            unsubscribe=tuple(raw.get("x-kraken-unsubscribe", ())),
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -262,14 +332,19 @@ class Builder:
         client_id = raw.get("x-kraken-client-order-id", {})
         self._check_names(document, at, raw, fields)
         return Method(
-            **self._common(document, product, at, raw), reply=frame["properties"]["method"]["const"],
-            reply_class=reply_class, params=params,
+            **self._common(document, product, raw),
+            reply=frame["properties"]["method"]["const"],
+            reply_class=reply_class,
+            params=params,
             result=self._hint(document, frame_at, result, STREAM).text if result else "",
-            reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")), fields=tuple(fields),
-            client_order_id=client_id.get("field", ""), client_order_id_unless=tuple(client_id.get("unless", ())),
+            reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")),
+            fields=tuple(fields),
+            client_order_id=client_id.get("field", ""),
+            client_order_id_unless=tuple(client_id.get("unless", ())),
             order_ids=tuple(raw.get("x-kraken-order-ids", ())),
             replies_per=tuple(raw.get("x-kraken-replies", {}).get("per", ())),
-            exclusive=_groups(raw, "x-kraken-exclusive"), one_of=_groups(raw, "x-kraken-one-of"),
+            exclusive=_groups(raw, "x-kraken-exclusive"),
+            one_of=_groups(raw, "x-kraken-one-of"),
         )
 
     def _message(self, document: Document, at: Pointer, raw: Json, kind: str) -> tuple[str, Pointer, Json]:
@@ -277,7 +352,9 @@ class Builder:
         suffix = {"channel": "Message", "reply": "Reply"}[kind]
         name = next((name for name in raw["messages"] if name.endswith(suffix)), "")
         if not name:
-            self._problem(document, (*at, "messages"), f"{at[-1]}: no received message", f"one whose name ends with {suffix}")
+            self._problem(
+                document, (*at, "messages"), f"{at[-1]}: no received message", f"one whose name ends with {suffix}"
+            )
             raise SpecError(self.problems)
         _, source, message = self._deref(document, (*at, "messages", name), raw["messages"][name])
         return name, (*source, "payload"), message["payload"]
@@ -294,7 +371,9 @@ class Builder:
         self._add_class(where, source, name, resolved, REQUEST)
         return name, fields
 
-    def _frame_fields(self, document: Document, at: Pointer, frame: Json, without: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    def _frame_fields(
+        self, document: Document, at: Pointer, frame: Json, without: tuple[str, ...]
+    ) -> tuple[tuple[str, str], ...]:
         required = frame.get("required", ())
         found = []
         for name, schema in frame["properties"].items():
@@ -402,7 +481,14 @@ class Builder:
             hint = self._hint(document, pointer, item, side)
             text = re.sub(r"\bDecimal\b", "DecimalText" if item.get("type") == "string" else "DecimalNumber", hint.text)
             fields.append(
-                Field(python_name(wire), wire, PyType(text, hint.classes), required, item.get("description", ""), item.get("x-kraken-unit", ""))
+                Field(
+                    python_name(wire),
+                    wire,
+                    PyType(text, hint.classes),
+                    required,
+                    item.get("description", ""),
+                    item.get("x-kraken-unit", ""),
+                )
             )
         return Row(name, schema.get("description", ""), tuple(fields))
 
@@ -427,7 +513,9 @@ class Builder:
             built["description"] = f"{schema.get('description', '')} Unit: {unit}.".strip()
         for key in ("anyOf", "oneOf", "prefixItems"):
             if key in schema:
-                built[key] = [self._model_schema(document, (*at, key, i), item, side) for i, item in enumerate(schema[key])]
+                built[key] = [
+                    self._model_schema(document, (*at, key, i), item, side) for i, item in enumerate(schema[key])
+                ]
         for key in ("items", "additionalProperties"):
             if isinstance(schema.get(key), dict):
                 built[key] = self._model_schema(document, (*at, key), schema[key], side)
@@ -439,7 +527,10 @@ class Builder:
         if custom:
             built = {"type": "string", "customTypePath": custom, "description": built.get("description", "")}
             if "null" in kinds:
-                built = {"anyOf": [{"type": "string", "customTypePath": custom}, {"type": "null"}], "description": built["description"]}
+                built = {
+                    "anyOf": [{"type": "string", "customTypePath": custom}, {"type": "null"}],
+                    "description": built["description"],
+                }
         return built
 
     def _class_module(self, document: Document, at: Pointer, schema: Json, side: str) -> ModelModule:

@@ -14,17 +14,29 @@ def catalogue(products: list[Product]) -> list[dict[str, Any]]:
         for group in product.groups:
             entries += [
                 {
-                    "kind": "rest", "product": product.name, "group": group.name, "name": operation.name,
-                    "method": operation.method, "path": operation.path, "auth": operation.auth,
+                    "kind": "rest",
+                    "product": product.name,
+                    "group": group.name,
+                    "name": operation.name,
+                    "method": operation.method,
+                    "path": operation.path,
+                    "auth": operation.auth,
                     "deprecated": operation.deprecated,
                 }
                 for operation in group.operations
             ]
         streaming: list[Channel | Method] = [*product.channels, *product.methods]
         for each in streaming:
-            entries.append({
-                "kind": "ws", "product": product.name, "group": each.group, "name": each.name,
-                "method": "subscribe" if isinstance(each, Channel) else each.name,
-                "path": product.sockets[each.socket].path, "auth": each.auth, "deprecated": each.deprecated,
-            })
+            entries.append(
+                {
+                    "kind": "ws",
+                    "product": product.name,
+                    "group": each.group,
+                    "name": each.name,
+                    "method": "subscribe" if isinstance(each, Channel) else each.name,
+                    "path": product.sockets[each.socket].path,
+                    "auth": each.auth,
+                    "deprecated": each.deprecated,
+                }
+            )
     return entries

@@ -96,7 +96,9 @@ def find_reference(
     file, _, fragment = reference.partition("#")
     target = others.get((document.path.parent / file).resolve()) if file else document
     if target is None:
-        target = next((other for path, other in others.items() if path.resolve() == (document.path.parent / file).resolve()), None)
+        target = next(
+            (other for path, other in others.items() if path.resolve() == (document.path.parent / file).resolve()), None
+        )
     if target is None:
         return None
     value: Any = target.data
@@ -127,9 +129,13 @@ def _check_extensions(document: Document, kind: str) -> Iterator[Problem]:
                     continue
                 if place == "channel" and extension.key in ("x-kraken-retry", "x-kraken-cost"):
                     continue
-                yield document.problem(at, f"{_last(at)}: {extension.key} is missing", extension_values(extension.value))
+                yield document.problem(
+                    at, f"{_last(at)}: {extension.key} is missing", extension_values(extension.value)
+                )
     if kind == "openapi" and has_content and "x-kraken-envelope" not in document.data:
-        yield document.problem((), "document: x-kraken-envelope is missing", extension_values(BY_KEY["x-kraken-envelope"].value))
+        yield document.problem(
+            (), "document: x-kraken-envelope is missing", extension_values(BY_KEY["x-kraken-envelope"].value)
+        )
 
 
 def _check_extension(document: Document, at: Pointer, value: Any) -> Iterator[Problem]:
@@ -139,7 +145,9 @@ def _check_extension(document: Document, at: Pointer, value: Any) -> Iterator[Pr
         yield document.problem(at, f"{key}: unknown key", ", ".join(sorted(BY_KEY)))
         return
     for error in Draft202012Validator(extension.value).iter_errors(value):
-        yield document.problem((*at, *error.absolute_path), f"{key}: {_short(error.message)}", extension_values(extension.value))
+        yield document.problem(
+            (*at, *error.absolute_path), f"{key}: {_short(error.message)}", extension_values(extension.value)
+        )
 
 
 def extension_values(schema: Json) -> str:
@@ -205,7 +213,9 @@ def _lint_formats(document: Document) -> Iterator[Problem]:
 def _lint_enums(document: Document) -> Iterator[Problem]:
     for at, schema in _schemas(document):
         if "enum" in schema and "x-kraken-enum" not in schema:
-            yield document.problem(at, f"{_last(at)}: enum without x-kraken-enum", "open (responses), closed (requests)")
+            yield document.problem(
+                at, f"{_last(at)}: enum without x-kraken-enum", "open (responses), closed (requests)"
+            )
 
 
 def _lint_anonymous_objects(document: Document) -> Iterator[Problem]:
@@ -226,7 +236,9 @@ def _lint_descriptions(document: Document) -> Iterator[Problem]:
     for at, operation in operations(document):
         for index, parameter in enumerate(operation.get("parameters", [])):
             if "description" not in parameter:
-                yield document.problem((*at, "parameters", index), f"{parameter.get('name')}: no description", "what it is")
+                yield document.problem(
+                    (*at, "parameters", index), f"{parameter.get('name')}: no description", "what it is"
+                )
 
 
 def _lint_rows(document: Document) -> Iterator[Problem]:
@@ -297,7 +309,10 @@ _ERROR_TABLE: Json = {
                 "properties": {
                     "code": {"type": "string", "minLength": 1},
                     "match": {"enum": ["exact", "prefix"]},
-                    "products": {"type": "array", "items": {"enum": ["spot", "spot_ws", "futures", "futures_ws", "unified_ws"]}},
+                    "products": {
+                        "type": "array",
+                        "items": {"enum": ["spot", "spot_ws", "futures", "futures_ws", "unified_ws"]},
+                    },
                     "category": {"type": "string"},
                     "exception": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
                     "retry": {"enum": ["never", "after-wait", "fresh-nonce", "fresh-token"]},
@@ -325,7 +340,9 @@ _ERROR_TABLE: Json = {
 
 def _check_errors(document: Document) -> Iterator[Problem]:
     if "errors" not in document.data:
-        yield document.problem((), "document: neither OpenAPI, AsyncAPI nor the error table", "openapi, asyncapi or errors")
+        yield document.problem(
+            (), "document: neither OpenAPI, AsyncAPI nor the error table", "openapi, asyncapi or errors"
+        )
         return
     for error in Draft202012Validator(_ERROR_TABLE).iter_errors(document.data):
         yield document.problem(tuple(error.absolute_path), f"{_last(error.absolute_path)}: {_short(error.message)}")
@@ -334,7 +351,9 @@ def _check_errors(document: Document) -> Iterator[Problem]:
     for index, row in enumerate(document.data["errors"]):
         at = ("errors", index, "code")
         if row.get("category") not in categories:
-            yield document.problem((*at[:2], "category"), f"{row.get('code')}: category {row.get('category')!r}", ", ".join(categories))
+            yield document.problem(
+                (*at[:2], "category"), f"{row.get('code')}: category {row.get('category')!r}", ", ".join(categories)
+            )
         if row.get("code") in seen:
             yield document.problem(at, f"{row['code']}: the code stands twice")
         seen.add(str(row.get("code")))

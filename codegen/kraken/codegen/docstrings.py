@@ -29,7 +29,9 @@ def with_unit(field: Field) -> str:
 
 def _section(title: str, entries: Iterable[tuple[str, str]], indent: int) -> list[str]:
     pad = " " * indent
-    lines = [f"{pad}    " + wrap(f"{name}: {text}" if name else text, indent + 4, 4 if name else 0) for name, text in entries]
+    lines = [
+        f"{pad}    " + wrap(f"{name}: {text}" if name else text, indent + 4, 4 if name else 0) for name, text in entries
+    ]
     return ["", f"{pad}{title}:", *lines] if lines else []
 
 
@@ -39,7 +41,9 @@ def _arguments(fields: Iterable[Field]) -> list[tuple[str, str]]:
 
 
 def _facts(permissions: tuple[str, ...], auth: str, deprecated: bool, replaced_by: str, further: str = "") -> list[str]:
-    needs = "API key permission: " + ("; ".join(permissions) or "any") + "." if auth == "required" else "Needs no API key."
+    needs = (
+        "API key permission: " + ("; ".join(permissions) or "any") + "." if auth == "required" else "Needs no API key."
+    )
     return [*([f"Deprecated by Kraken: use {replaced_by}."] if deprecated else []), f"{needs} {further}".strip()]
 
 
@@ -58,12 +62,16 @@ def operation_doc(operation: Operation, indent: int) -> str:
     raises = [("InvalidRequest", "An argument was refused before anything was sent.")] if operation.fields else []
     raises.append(("ExchangeError", "Kraken answered with an error; its subclasses are in `kraken.exceptions`."))
     if operation.danger != "none":
-        raises.append(("OrderStateUnknown", "The reply was lost: the request was sent once, and may have been carried out."))
+        raises.append(
+            ("OrderStateUnknown", "The reply was lost: the request was sent once, and may have been carried out.")
+        )
     else:
         raises.append(("ReplyLost", "The reply was lost, also when the call was repeated."))
     raises.append(("NotSent", "No connection could be made."))
     sections = _section(
-        "Args", [*_arguments(operation.fields), ("options", "Timeout, headers and further parameters of this call.")], indent
+        "Args",
+        [*_arguments(operation.fields), ("options", "Timeout, headers and further parameters of this call.")],
+        indent,
     )
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
@@ -84,14 +92,23 @@ def channel_doc(channel: Channel, indent: int) -> str:
     sections = _section("Args", _arguments(channel.fields), indent)
     sections += _section(
         "Returns",
-        [("", f"A stream: `async for item in ...` gives each `{channel.item}`, `.messages()` whole frames. It subscribes when it is first used.")],
+        [
+            (
+                "",
+                f"A stream: `async for item in ...` gives each `{channel.item}`, `.messages()` whole frames. It subscribes when it is first used.",
+            )
+        ],
         indent,
     )
     raises = [("ExchangeError", "Kraken refused the subscription.")] if channel.fields or channel.subscription else []
     sections += _section("Raises", [*raises, ("ConnectionLost", "The connection ended for good.")], indent)
     key = " per " + ", ".join(channel.key) if channel.key else ""
     facts = _facts(
-        channel.permissions, channel.auth, channel.deprecated, channel.replaced_by, _POLICIES[channel.policy].format(key=key)
+        channel.permissions,
+        channel.auth,
+        channel.deprecated,
+        channel.replaced_by,
+        _POLICIES[channel.policy].format(key=key),
     )
     return _assemble(channel.title, channel.description, sections, facts, channel.url, indent)
 
@@ -104,7 +121,10 @@ def method_doc(method: Method, indent: int) -> str:
     raises = [
         ("InvalidRequest", "An argument was refused before anything was sent."),
         ("ExchangeError", "Kraken answered with an error; its subclasses are in `kraken.exceptions`."),
-        ("OrderStateUnknown", "The connection or the reply was lost: the request was sent once, and may have been carried out.")
+        (
+            "OrderStateUnknown",
+            "The connection or the reply was lost: the request was sent once, and may have been carried out.",
+        )
         if method.danger != "none"
         else ("ReplyLost", "No reply came in time."),
         ("NotSent", "No connection could be made."),

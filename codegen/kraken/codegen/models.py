@@ -34,8 +34,12 @@ def request_models(module: ModelModule) -> Code:
     """Strict pydantic models: unknown fields and wrong types are refused."""
     strict = [StrictTypes.str, StrictTypes.int, StrictTypes.bool]
     return _generate(
-        module, module.requests, DataModelType.PydanticV2BaseModel, "kraken.runtime.models.RequestModel",
-        strict_types=strict, field_constraints=True,
+        module,
+        module.requests,
+        DataModelType.PydanticV2BaseModel,
+        "kraken.runtime.models.RequestModel",
+        strict_types=strict,
+        field_constraints=True,
     )
 
 
@@ -44,11 +48,15 @@ def message_structs(module: ModelModule) -> Code:
     return _generate(module, module.responses, DataModelType.MsgspecStruct, "kraken.runtime.structs.Struct")
 
 
-def _generate(module: ModelModule, schemas: dict[str, Json], kind: DataModelType, base_class: str, **options: Any) -> Code:
+def _generate(
+    module: ModelModule, schemas: dict[str, Json], kind: DataModelType, base_class: str, **options: Any
+) -> Code:
     if not schemas:
         return Code((), "")
     document = {
-        "openapi": "3.1.0", "info": {"title": module.module, "version": "1"}, "paths": {},
+        "openapi": "3.1.0",
+        "info": {"title": module.module, "version": "1"},
+        "paths": {},
         "components": {"schemas": schemas},
     }
     data = {name: extra for name, extra in module.template_data.items() if name in schemas}

@@ -20,8 +20,14 @@ Files = dict[str, str]
 PRODUCT_NAMES = {"spot": "Spot", "futures": "Futures", "unified": "Unified"}
 
 SIGNATURE_TYPES = {
-    "Amount": "kraken.runtime.types", "RelativePrice": "kraken.runtime.types", "Options": "kraken.runtime.options",
-    "Decimal": "decimal", "Sequence": "collections.abc", "Mapping": "collections.abc", "Literal": "typing", "Any": "typing",
+    "Amount": "kraken.runtime.types",
+    "RelativePrice": "kraken.runtime.types",
+    "Options": "kraken.runtime.options",
+    "Decimal": "decimal",
+    "Sequence": "collections.abc",
+    "Mapping": "collections.abc",
+    "Literal": "typing",
+    "Any": "typing",
     "datetime": "datetime",
 }
 """Names that signatures may use, and where they come from."""
@@ -32,8 +38,10 @@ RUNTIME_EXCEPTIONS = ("ConnectionLost",)
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), undefined=StrictUndefined,
-        keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Python source, not HTML
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Python source, not HTML
     )
     environment.filters.update(
         doc=docstrings.wrap,
@@ -65,53 +73,105 @@ def _source(value: Any) -> str:
 
 
 def _keywords(values: dict[str, Any], defaults: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={_source(value)}" for name, value in values.items() if value != defaults.get(name, None))
+    return ", ".join(f"{name}={_source(value)}" for name, value in values.items() if value != defaults.get(name))
 
 
 def _operation_fields(operation: Operation) -> str:
     values: dict[str, Any] = {
-        "name": operation.name, "method": operation.method, "path": operation.path, "models": "_MODELS",
-        "auth": operation.auth == "required", "encoding": operation.encoding, "envelope": operation.envelope,
-        "retry": operation.retry == "safe", "danger": operation.danger, "counter": operation.counter, "cost": operation.cost,
+        "name": operation.name,
+        "method": operation.method,
+        "path": operation.path,
+        "models": "_MODELS",
+        "auth": operation.auth == "required",
+        "encoding": operation.encoding,
+        "envelope": operation.envelope,
+        "retry": operation.retry == "safe",
+        "danger": operation.danger,
+        "counter": operation.counter,
+        "cost": operation.cost,
         "path_fields": tuple(field.name for field in operation.fields if field.place == "path"),
         "query_fields": tuple(
             field.name for field in operation.fields if field.place == "query" and operation.encoding != "query"
         ),
         "list_fields": tuple(field.name for field in operation.fields if field.is_list),
-        "client_order_id": operation.client_order_id, "client_order_id_unless": operation.client_order_id_unless,
-        "order_ids": operation.order_ids, "exclusive": operation.exclusive, "one_of": operation.one_of,
+        "client_order_id": operation.client_order_id,
+        "client_order_id_unless": operation.client_order_id_unless,
+        "order_ids": operation.order_ids,
+        "exclusive": operation.exclusive,
+        "one_of": operation.one_of,
         "replaced_by": operation.replaced_by if operation.deprecated else "",
     }
     defaults: dict[str, Any] = {
-        "auth": False, "encoding": "query", "envelope": "spot", "retry": False, "danger": "none", "counter": "none", "cost": 0,
-        "path_fields": (), "query_fields": (), "list_fields": (), "client_order_id": "", "client_order_id_unless": (),
-        "order_ids": (), "exclusive": (), "one_of": (), "replaced_by": "",
+        "auth": False,
+        "encoding": "query",
+        "envelope": "spot",
+        "retry": False,
+        "danger": "none",
+        "counter": "none",
+        "cost": 0,
+        "path_fields": (),
+        "query_fields": (),
+        "list_fields": (),
+        "client_order_id": "",
+        "client_order_id_unless": (),
+        "order_ids": (),
+        "exclusive": (),
+        "one_of": (),
+        "replaced_by": "",
     }
     return _keywords(values, defaults).replace('"_MODELS"', "_MODELS")
 
 
 def _channel_fields(channel: Channel) -> str:
     values: dict[str, Any] = {
-        "name": channel.name, "socket": channel.socket, "auth": channel.auth == "required",
+        "name": channel.name,
+        "socket": channel.socket,
+        "auth": channel.auth == "required",
         "parameters": channel.subscription,
         "each": next((field.name for field in channel.fields if field.is_list), ""),
-        "unsubscribe": channel.unsubscribe, "policy": channel.policy, "key": channel.key,
+        "unsubscribe": channel.unsubscribe,
+        "policy": channel.policy,
+        "key": channel.key,
         "pushed": not channel.subscription,
         "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
     }
-    return _keywords(values, {"auth": False, "parameters": "", "each": "", "unsubscribe": (), "key": (), "pushed": False, "sequenced": False})
+    return _keywords(
+        values,
+        {
+            "auth": False,
+            "parameters": "",
+            "each": "",
+            "unsubscribe": (),
+            "key": (),
+            "pushed": False,
+            "sequenced": False,
+        },
+    )
 
 
 def _method_fields(method: Method) -> str:
     values: dict[str, Any] = {
-        "name": method.name, "socket": method.socket, "reply": method.reply, "auth": method.auth == "required",
-        "parameters": method.params, "danger": "" if method.danger == "none" else method.danger,
-        "client_order_id": method.client_order_id, "client_order_id_unless": method.client_order_id_unless,
-        "order_ids": method.order_ids, "replies_per": method.replies_per, "unwrap": bool(method.result),
+        "name": method.name,
+        "socket": method.socket,
+        "reply": method.reply,
+        "auth": method.auth == "required",
+        "parameters": method.params,
+        "danger": "" if method.danger == "none" else method.danger,
+        "client_order_id": method.client_order_id,
+        "client_order_id_unless": method.client_order_id_unless,
+        "order_ids": method.order_ids,
+        "replies_per": method.replies_per,
+        "unwrap": bool(method.result),
     }
     defaults: dict[str, Any] = {
-        "auth": False, "parameters": "", "danger": "", "client_order_id": "", "client_order_id_unless": (), "order_ids": (),
-        "replies_per": (), "unwrap": True,
+        "auth": False,
+        "parameters": "",
+        "danger": "",
+        "client_order_id": "",
+        "client_order_id_unless": (),
+        "order_ids": (),
+        "replies_per": (),
+        "unwrap": True,
     }
     return _keywords(values, defaults)
 
@@ -160,27 +220,51 @@ class Renderer:
             self._websocket(product, name)
             exports[f"{name}WSClient"] = ".websocket"
             if any(channel.name == "book" for channel in product.channels):
-                self._write(f"{folder}/orderbook.py", "orderbook.py.jinja2", product.websocket_sources, product=product, name=name)
+                self._write(
+                    f"{folder}/orderbook.py",
+                    "orderbook.py.jinja2",
+                    product.websocket_sources,
+                    product=product,
+                    name=name,
+                )
                 exports[f"{name}OrderBookClient"] = ".orderbook"
         for module in product.modules.values():
             if module.module != "messages":
                 self._models(product, module)
         self._write(f"{folder}/decode.py", "decode.py.jinja2", sources, product=product)
         exports |= {"decode_message": ".decode", "decode_response": ".decode"}
-        self._write(f"{folder}/__init__.py", "package.py.jinja2", sources, product=product, exports=dict(sorted(exports.items())))
+        self._write(
+            f"{folder}/__init__.py",
+            "package.py.jinja2",
+            sources,
+            product=product,
+            exports=dict(sorted(exports.items())),
+        )
 
     def _rest(self, product: Product, name: str) -> None:
         for colour, package, prefix in (("sync", "rest", ""), ("async", "rest_async", "Async")):
             for group in product.groups:
                 self._write(
-                    f"{product.name}/{package}/{group.name}.py", "operations.py.jinja2", [group.source], group=group, colour=colour,
+                    f"{product.name}/{package}/{group.name}.py",
+                    "operations.py.jinja2",
+                    [group.source],
+                    group=group,
+                    colour=colour,
                     class_name=prefix + group.class_name,
-                    imports=_imports(product, [operation.result.text for operation in group.operations], group, ["Options"]),
+                    imports=_imports(
+                        product, [operation.result.text for operation in group.operations], group, ["Options"]
+                    ),
                 )
             self._write(
-                f"{product.name}/{'client' if colour == 'sync' else 'async_client'}.py", "client.py.jinja2",
-                [group.source for group in product.groups], product=product, colour=colour, package=package, prefix=prefix,
-                name=f"{name}{prefix}Client", base="RestClient" if colour == "sync" else "AsyncRestClient",
+                f"{product.name}/{'client' if colour == 'sync' else 'async_client'}.py",
+                "client.py.jinja2",
+                [group.source for group in product.groups],
+                product=product,
+                colour=colour,
+                package=package,
+                prefix=prefix,
+                name=f"{name}{prefix}Client",
+                base="RestClient" if colour == "sync" else "AsyncRestClient",
             )
 
     def _models(self, product: Product, module: ModelModule) -> None:
@@ -194,9 +278,16 @@ class Renderer:
         ]
         title = f"{module.module.removeprefix('models.')} section".replace("_", " ")
         self._write(
-            f"{product.name}/{module.module.replace('.', '/')}.py", "models.py.jinja2", module.sources, title=title,
-            imports=[*responses.imports, *requests.imports], rows=list(module.rows.values()), responses=responses.body,
-            requests=requests.body, operations=group.operations if group else [], parameters=parameters,
+            f"{product.name}/{module.module.replace('.', '/')}.py",
+            "models.py.jinja2",
+            module.sources,
+            title=title,
+            imports=[*responses.imports, *requests.imports],
+            rows=list(module.rows.values()),
+            responses=responses.body,
+            requests=requests.body,
+            operations=group.operations if group else [],
+            parameters=parameters,
         )
 
     def _websocket(self, product: Product, name: str) -> None:
@@ -204,8 +295,14 @@ class Renderer:
         structs = message_structs(module)
         subscribed = [channel.subscribed for channel in product.channels if channel.subscribed]
         self._write(
-            f"{product.name}/messages.py", "messages.py.jinja2", product.websocket_sources, product=product,
-            imports=structs.imports, structs=structs.body, channels=product.channels, methods=product.methods,
+            f"{product.name}/messages.py",
+            "messages.py.jinja2",
+            product.websocket_sources,
+            product=product,
+            imports=structs.imports,
+            structs=structs.body,
+            channels=product.channels,
+            methods=product.methods,
             subscribed=subscribed,
         )
         shown: list[Channel | Method] = [*product.channels, *product.methods]
@@ -213,8 +310,14 @@ class Renderer:
         texts += [f"{channel.item} {channel.message}" for channel in product.channels]
         texts += [_method_result(method) for method in product.methods]
         self._write(
-            f"{product.name}/websocket.py", "websocket.py.jinja2", product.websocket_sources, product=product,
-            name=f"{name}WSClient", channels=product.channels, methods=product.methods, token=self._token(product, name),
+            f"{product.name}/websocket.py",
+            "websocket.py.jinja2",
+            product.websocket_sources,
+            product=product,
+            name=f"{name}WSClient",
+            channels=product.channels,
+            methods=product.methods,
+            token=self._token(product, name),
             imports=_named_imports(texts, _classes(product), skip=("Sequence", "Any")),
         )
 
@@ -237,23 +340,44 @@ class Renderer:
         found: dict[str, dict[str, Any]] = {}
         for row in [*data["errors"], *data.get("names", [])]:
             if row.get("exception") and row["exception"] not in class_of.values():
-                found.setdefault(row["exception"], {
-                    "name": row["exception"], "base": class_of[row["category"]], "meaning": row["meaning"],
-                    "retryable": None if row.get("retry") is None or (row["retry"] != "never") == retry_of[row["category"]]
-                    else row["retry"] != "never",
-                })
+                found.setdefault(
+                    row["exception"],
+                    {
+                        "name": row["exception"],
+                        "base": class_of[row["category"]],
+                        "meaning": row["meaning"],
+                        "retryable": None
+                        if row.get("retry") is None or (row["retry"] != "never") == retry_of[row["category"]]
+                        else row["retry"] != "never",
+                    },
+                )
         rows = [{**row, "exception": row.get("exception") or class_of[row["category"]]} for row in data["errors"]]
         own = [category for category in categories if category["exception"] not in RUNTIME_EXCEPTIONS]
         base = [
-            "ConnectionLost", "CredentialsError", "DecodeError", "ExchangeError", "Facts", "InvalidRequest", "KrakenError",
-            "KrakenWarning", "NotSent", "OrderStateUnknown", "ReplyLost", "TABLE",
+            "ConnectionLost",
+            "CredentialsError",
+            "DecodeError",
+            "ExchangeError",
+            "Facts",
+            "InvalidRequest",
+            "KrakenError",
+            "KrakenWarning",
+            "NotSent",
+            "OrderStateUnknown",
+            "ReplyLost",
+            "TABLE",
         ]
         names = sorted({*base, *(category["exception"] for category in own), *found})
         # A package, because only packages can carry the marker that tells type checkers to read it.
         self.files["kraken/exceptions/py.typed"] = ""
         self._write(
-            "exceptions/__init__.py", "exceptions.py.jinja2", [document.name], names=names, categories=own,
-            exceptions=list(found.values()), rows=sorted(rows, key=lambda row: str(row["code"])),
+            "exceptions/__init__.py",
+            "exceptions.py.jinja2",
+            [document.name],
+            names=names,
+            categories=own,
+            exceptions=list(found.values()),
+            rows=sorted(rows, key=lambda row: str(row["code"])),
         )
 
 
@@ -279,7 +403,9 @@ def _imports(product: Product, texts: list[str], group: Group, further: list[str
     return _named_imports(texts, classes)
 
 
-def _named_imports(texts: Iterable[str], classes: dict[str, str], skip: Iterable[str] = ()) -> list[tuple[str, list[str]]]:
+def _named_imports(
+    texts: Iterable[str], classes: dict[str, str], skip: Iterable[str] = ()
+) -> list[tuple[str, list[str]]]:
     """Import statements for every name that some type texts mention."""
     words = {word for text in texts for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r'"[^"]*"', "", text))}
     modules: dict[str, list[str]] = {}

@@ -17,8 +17,7 @@ from .transport import AsyncTransport, Request
 
 if TYPE_CHECKING:
     import ssl
-
-    from typing_extensions import Self
+    from typing import Self
 
     from .operation import Operation
 
@@ -123,8 +122,18 @@ class AsyncRestClient:
             CredentialsError: The key or secret cannot be one of Kraken's.
         """
         self._core = Core(
-            product=self._product, default_url=self._url, key=key, secret=secret, url=url, proxy=proxy,
-            use_custom_exceptions=use_custom_exceptions, timeout=timeout, retries=retries, nonce=nonce, otp=otp, verify=verify,
+            product=self._product,
+            default_url=self._url,
+            key=key,
+            secret=secret,
+            url=url,
+            proxy=proxy,
+            use_custom_exceptions=use_custom_exceptions,
+            timeout=timeout,
+            retries=retries,
+            nonce=nonce,
+            otp=otp,
+            verify=verify,
         )
         self._lock = _KeyLock(key_lock(key)) if self._core.signer and serialize else _NoLock()
         self._sleep = sleep
@@ -168,13 +177,26 @@ class AsyncRestClient:
             NotSent: No connection could be made.
         """
         flow = self._core.request(
-            method, uri, params, timeout, auth=auth, do_json=do_json, return_raw=return_raw, query_str=query_str,
+            method,
+            uri,
+            params,
+            timeout,
+            auth=auth,
+            do_json=do_json,
+            return_raw=return_raw,
+            query_str=query_str,
             extra_params=extra_params,
         )
         return await self._drive(auth, flow)
 
     def prepare(
-        self, method: str, uri: str, params: Mapping[str, Any] | None = None, *, auth: bool = True, do_json: bool = False
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
     ) -> Request:
         """Build and sign a request as `request` does, without sending it.
 
@@ -219,7 +241,9 @@ class AsyncRestClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     def __repr__(self) -> str:

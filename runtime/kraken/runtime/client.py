@@ -18,8 +18,7 @@ from .transport import Request, Transport
 
 if TYPE_CHECKING:
     import ssl
-
-    from typing_extensions import Self
+    from typing import Self
 
     from .operation import Operation
 
@@ -85,8 +84,18 @@ class RestClient:
             CredentialsError: The key or secret cannot be one of Kraken's.
         """
         self._core = Core(
-            product=self._product, default_url=self._url, key=key, secret=secret, url=url, proxy=proxy,
-            use_custom_exceptions=use_custom_exceptions, timeout=timeout, retries=retries, nonce=nonce, otp=otp, verify=verify,
+            product=self._product,
+            default_url=self._url,
+            key=key,
+            secret=secret,
+            url=url,
+            proxy=proxy,
+            use_custom_exceptions=use_custom_exceptions,
+            timeout=timeout,
+            retries=retries,
+            nonce=nonce,
+            otp=otp,
+            verify=verify,
         )
         self._lock = key_lock(key) if self._core.signer and serialize else nullcontext()
         self._sleep = sleep
@@ -130,13 +139,26 @@ class RestClient:
             NotSent: No connection could be made.
         """
         flow = self._core.request(
-            method, uri, params, timeout, auth=auth, do_json=do_json, return_raw=return_raw, query_str=query_str,
+            method,
+            uri,
+            params,
+            timeout,
+            auth=auth,
+            do_json=do_json,
+            return_raw=return_raw,
+            query_str=query_str,
             extra_params=extra_params,
         )
         return self._drive(auth, flow)
 
     def prepare(
-        self, method: str, uri: str, params: Mapping[str, Any] | None = None, *, auth: bool = True, do_json: bool = False
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
     ) -> Request:
         """Build and sign a request as `request` does, without sending it.
 
@@ -175,9 +197,10 @@ class RestClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._core!r})"
-

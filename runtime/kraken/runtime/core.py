@@ -30,7 +30,6 @@ from .options import Options
 from .signing import SpotSigner, nonce_source
 from .transport import Lost, Reply, Request
 
-
 if TYPE_CHECKING:
     import ssl
 
@@ -41,7 +40,9 @@ T = TypeVar("T")
 Otp = str | Callable[[], str]
 
 _NO_OPTIONS = Options()
-_UNKNOWN_HINT = "do not send it again before looking the order up: the request was sent once, and may have been carried out"
+_UNKNOWN_HINT = (
+    "do not send it again before looking the order up: the request was sent once, and may have been carried out"
+)
 
 
 class Core:
@@ -148,7 +149,9 @@ class Core:
         if self.signer is None:
             raise CredentialsError(
                 "needs an API key and its secret",
-                Facts(operation.name, sent=False, hint="pass key= and secret= to the client, both from Kraken's API page"),
+                Facts(
+                    operation.name, sent=False, hint="pass key= and secret= to the client, both from Kraken's API page"
+                ),
             )
         return self.signer
 
@@ -164,7 +167,12 @@ class Core:
     # ------------------------------------------------------------------ replies
 
     def _decode(
-        self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options, validate: Callable[[Any], T]
+        self,
+        outcome: Reply | Lost,
+        operation: Operation[Any],
+        facts: Facts,
+        options: Options,
+        validate: Callable[[Any], T],
     ) -> T | KrakenError:
         result = self._unwrap(outcome, operation, facts, options)
         if isinstance(result, KrakenError):
@@ -173,8 +181,14 @@ class Core:
             return validate(result)
         except ValueError as error:
             assert isinstance(outcome, Reply)
-            hint = "Kraken carried the request out; the raw reply is in facts.body" if operation.danger != "none" else "the raw reply is in facts.body"
-            unexpected = DecodeError("the reply does not have the documented form", facts._replace(hint=hint, body=outcome.body))
+            hint = (
+                "Kraken carried the request out; the raw reply is in facts.body"
+                if operation.danger != "none"
+                else "the raw reply is in facts.body"
+            )
+            unexpected = DecodeError(
+                "the reply does not have the documented form", facts._replace(hint=hint, body=outcome.body)
+            )
             unexpected.__cause__ = error
             return unexpected
 
@@ -243,7 +257,9 @@ class Core:
         from .json import decode, decode_plain
 
         operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
-        extra: Mapping[str, Any] = decode(extra_params.encode()) if isinstance(extra_params, str) else extra_params or {}
+        extra: Mapping[str, Any] = (
+            decode(extra_params.encode()) if isinstance(extra_params, str) else extra_params or {}
+        )
         pairs = _given({**(params or {}), **extra}, do_json)
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
@@ -261,7 +277,7 @@ class Core:
                 return result
             return outcome if return_raw else _plain_result(decode_plain(outcome.body), operation.envelope)
 
-        return call_flow(self._builder(operation, encoded, options, lenient_text), decode_reply, lambda error, attempt: None)
+        return call_flow(self._builder(operation, encoded, options, lenient_text), decode_reply, _never_again)
 
     def prepare(self, method: str, uri: str, params: Mapping[str, Any] | None, *, auth: bool, do_json: bool) -> Request:
         """A request of the generic kind, signed but not sent."""
@@ -286,6 +302,10 @@ class Core:
         if known is not None:
             danger, envelope = known.danger, known.envelope
         return Operation(path, method, path, "", auth=auth, encoding=encoding, envelope=envelope, danger=danger)
+
+
+def _never_again(_error: KrakenError, _attempt: int) -> None:
+    """A call of an unknown kind is not repeated."""
 
 
 def _generic_encoded(operation: Operation[Any], pairs: list[tuple[str, Any]], query_str: str | None) -> Encoded:

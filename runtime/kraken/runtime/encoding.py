@@ -37,7 +37,9 @@ def codec(operation: Operation[Any]) -> Codec:
     return Codec(request, wire_names, TypeAdapter(module.RESULTS[operation.name]))
 
 
-def encode_arguments(operation: Operation[Any], arguments: Mapping[str, Any], extra: Mapping[str, Any] | None) -> Encoded:
+def encode_arguments(
+    operation: Operation[Any], arguments: Mapping[str, Any], extra: Mapping[str, Any] | None
+) -> Encoded:
     """Check arguments against the operation's model and lay them out as they travel."""
     known = codec(operation)
     given = {name: value for name, value in arguments.items() if value is not None}
@@ -91,7 +93,10 @@ def check_groups(
     for group in exclusive:
         found = [each for each in group if each in given]
         if len(found) > 1:
-            raise InvalidRequest(f"{' and '.join(found)} exclude one another; allowed: one of {', '.join(group)}", Facts(name, sent=False))
+            raise InvalidRequest(
+                f"{' and '.join(found)} exclude one another; allowed: one of {', '.join(group)}",
+                Facts(name, sent=False),
+            )
     for group in one_of:
         if not any(each in given for each in group):
             raise InvalidRequest(f"one of {', '.join(group)} is needed", Facts(name, sent=False))

@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import ErrorTable, Facts, KrakenWarning
 
-__all__ = ["ENVELOPES", "Unwrap", "Unreadable"]
+__all__ = ["ENVELOPES", "Unreadable", "Unwrap"]
 
 Unwrap = Callable[[Any, ErrorTable, Facts], Any]
 
@@ -38,7 +38,9 @@ def _spot_codes(body: Mapping[str, Any]) -> list[str]:
     objects = (value if isinstance(value, dict) else body).get("errors")
     if not isinstance(objects, list):
         raise Unreadable
-    return [f"{each.get('severity', 'E')}{each.get('errorClass', 'General')}:{each.get('type', '')}" for each in objects]
+    return [
+        f"{each.get('severity', 'E')}{each.get('errorClass', 'General')}:{each.get('type', '')}" for each in objects
+    ]
 
 
 ENVELOPES: dict[str, Unwrap] = {"spot": _spot}

@@ -30,7 +30,9 @@ def text(value: Any) -> str:
         from .json import encode
 
         return encode(value).decode()
-    raise InvalidRequest(f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal", Facts(sent=False))
+    raise InvalidRequest(
+        f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal", Facts(sent=False)
+    )
 
 
 def lenient_text(value: Any) -> str:

@@ -22,7 +22,11 @@ class ResponseModel(BaseModel):
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Only what came: fields that the reply did not have are left out."""
-        return [(name, value) for name, value in super().__repr_args__() if value is not None or name in self.model_fields_set]
+        return [
+            (name, value)
+            for name, value in super().__repr_args__()
+            if value is not None or name in self.model_fields_set
+        ]
 
 
 class KeyedRows(ResponseModel):
@@ -76,9 +80,7 @@ def row(cls: T) -> T:
         hints = _hints(cls)
         items = [handler.generate_schema(hints[name]) for name in fields]
         required = len(fields) - len(defaults)
-        return core_schema.no_info_after_validator_function(
-            make, _tuple_schema(items, required)
-        )
+        return core_schema.no_info_after_validator_function(make, _tuple_schema(items, required))
 
     cls.__repr__ = _row_repr  # type: ignore[method-assign, assignment]
     cls.__get_pydantic_core_schema__ = classmethod(schema)  # type: ignore[attr-defined]
@@ -94,4 +96,3 @@ def _tuple_schema(items: list[core_schema.CoreSchema], required: int) -> core_sc
 
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
-

@@ -53,7 +53,9 @@ def _as_number(value: Any, info: SerializationInfo) -> Any:
 
 def _amount(value: Any) -> Decimal:
     if isinstance(value, bool | float):
-        raise ValueError(f"{value!r} is a {type(value).__name__}, which does not hold every digit; pass a str, an int or a Decimal")
+        raise ValueError(
+            f"{value!r} is a {type(value).__name__}, which does not hold every digit; pass a str, an int or a Decimal"
+        )
     if not isinstance(value, Decimal | int | str):
         raise ValueError("pass a str, an int or a Decimal")
     try:
@@ -73,7 +75,9 @@ def _relative_price(value: Any) -> str:
         if _RELATIVE.fullmatch(value):
             return value
         if not re.fullmatch(r"[0-9.eE+\-]+", value):
-            raise ValueError(f"{value!r} is not a price: a decimal number, with `+`, `-` or `#` before it or `%` behind it")
+            raise ValueError(
+                f"{value!r} is not a price: a decimal number, with `+`, `-` or `#` before it or `%` behind it"
+            )
     return plain(_amount(value))
 
 
@@ -87,7 +91,9 @@ _CLIENT_ORDER_IDS = (
 def _client_order_id(value: Any) -> str:
     if isinstance(value, str) and any(form.fullmatch(value) for form in _CLIENT_ORDER_IDS):
         return value
-    raise ValueError(f"{value!r} is none of: a UUID with dashes, 32 hexadecimal digits, up to 18 printable ASCII characters")
+    raise ValueError(
+        f"{value!r} is none of: a UUID with dashes, 32 hexadecimal digits, up to 18 printable ASCII characters"
+    )
 
 
 def _timestamp(value: Any) -> str:
