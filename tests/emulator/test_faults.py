@@ -227,7 +227,9 @@ def test_the_life_of_an_emulator() -> None:
             emulator.start()
         with pytest.raises(OSError, match="in use"):
             Emulator(port=int(emulator.spot_url.rpartition(":")[2])).start()
+        httpx.get(f"{emulator.spot_url}/0/public/Time")
     emulator.stop()
+    assert [each.path for each in emulator.requests] == ["/0/public/Time"]
     with pytest.raises(httpx.ConnectError):
         httpx.get(emulator.spot_url)
 

@@ -108,6 +108,13 @@ def test_books_have_right_checksums(emulator: Emulator, public: Socket, symbol: 
         assert list(levels.items())[:500] == [(row[0], row[1]) for row in shown[name]]
 
 
+def test_a_book_without_snapshot_still_moves(account: Account, public: Socket) -> None:
+    public.result("subscribe", channel="book", symbol=["BTC/USD"], snapshot=False)
+    account.limit(price="68012.4")
+    (row,) = public.until(channel="book", type="update")["data"]
+    assert row["bids"] == [{"price": Decimal("68012.4"), "qty": Decimal("0.01000000")}]
+
+
 def test_numbers_have_all_their_digits(public: Socket) -> None:
     public.ask("subscribe", channel="book", symbol=["BTC/USD"])
     row = next_book(public)["data"][0]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import socket
 import struct
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -36,10 +38,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOGGER = logging.getLogger(__name__)
+
 HOST = "127.0.0.1"
 PATIENCE = 10.0
 """Seconds that the server's thread may take for anything."""
 _SECRETS = ("otp", "token")
+REMEMBERED = 10_000
+"""Requests that are remembered."""
 _PULSE = 0.1
 """Seconds between looks at what is due while the market stands still."""
 
@@ -66,7 +72,8 @@ class Subscribed(NamedTuple):
 class Emulator:
     """A Kraken on localhost.
 
-    Use it as a context manager, or call ``start`` and ``stop``. All methods may be called from any thread.
+    Use it as a context manager, or call ``start`` and ``stop``. All methods may be called from any thread. What
+    happened can still be asked for after it was stopped.
 
     Args:
         seed: The same seed gives the same keys, the same market and the same sequence of trades.
@@ -97,7 +104,7 @@ class Emulator:
         self._exchange = Exchange(self._instruments, clock, seed)
         self._market = Market(self._exchange, seed)
         self._feeds = Feeds(self._exchange)
-        self._requests: list[Recorded] = []
+        self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
         self._ports = (port, auth_port)
         self._connection_ids = random.Random(f"connections {seed}")
@@ -202,6 +209,7 @@ class Emulator:
             log_config=None,
             log_level="critical",
             access_log=False,
+            timeout_keep_alive=60,
             server_header=False,
             date_header=False,
         )
@@ -222,15 +230,18 @@ class Emulator:
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(self._interval or _PULSE)
-            self._exchange.pass_time()
-            if self._interval:
-                self._market.step()
+            try:
+                self._exchange.pass_time()
+                if self._interval:
+                    self._market.step()
+            except Exception:
+                LOGGER.exception("the market stumbled")
 
     # ------------------------------------------------------------------ what happened
 
     @property
     def requests(self) -> list[Recorded]:
-        """All requests that arrived, REST and WebSocket, in order, without secrets."""
+        """The requests that arrived, REST and WebSocket, oldest first, without secrets; the last 10,000 of them."""
         return self._call(lambda: list(self._requests))
 
     @property
@@ -406,10 +417,12 @@ class Emulator:
     # ------------------------------------------------------------------ plumbing
 
     def _call(self, function: Callable[[], T]) -> T:
-        """Run ``function`` in the server's thread, where all state lives."""
+        """Run ``function`` where nothing else touches the state: in the server's thread, while there is one."""
         loop = self._loop
-        if loop is None:
+        if self._thread is None:
             raise RuntimeError("the emulator is not running")
+        if loop is None:
+            return function()
         result: Future[T] = Future()
 
         def run() -> None:

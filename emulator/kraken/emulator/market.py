@@ -79,8 +79,8 @@ class Market:
         side = self._side()
         book = self._exchange.books[pair.name]
         best = book.opposite(side).best()
-        assert best is not None
-        assert best.limit is not None
+        if best is None or best.limit is None:
+            return
         away = self._random.randint(1, 8 * pair.gap) * pair.tick_size
         self._place(pair, side, best.limit - away if side == "buy" else best.limit + away)
 

@@ -16,6 +16,7 @@ from kraken.emulator.orders import (
     LedgerEntry,
     Order,
     OrderChanged,
+    StatusChanged,
     Trade,
     Traded,
 )
@@ -113,6 +114,8 @@ class Feeds:
     def add(self, subscription: Subscription) -> None:
         """Send a new subscriber the present state, and everything from now on."""
         self.subscriptions[subscription] = None
+        if subscription.channel == "book" and subscription.pair is not None:
+            self._shown_book(subscription.pair, subscription.options["depth"])
         if subscription.wants_snapshot:
             self._send(subscription, "snapshot", self._snapshot(subscription))
 
@@ -174,6 +177,8 @@ class Feeds:
         elif isinstance(event, Traded):
             self._broadcast(self._of("trade", event.pair), lambda: [trade_row(trade) for trade in event.trades])
             self._push_ticker(event.pair, "trades")
+        elif isinstance(event, StatusChanged):
+            self._broadcast(self._of("instrument"), self._instruments)
         elif isinstance(event, OrderChanged) and event.order.account is self._exchange.user:
             self._on_order(event)
         elif isinstance(event, BalancesChanged) and event.account is self._exchange.user:

@@ -400,8 +400,8 @@ def order_row(order: Order, *, trades: bool) -> dict[str, Any]:
         "cost": cost(order.cost),
         "fee": cost(order.fee),
         "price": price(order.average) if order.filled else fixed(ZERO, 5),
-        "stopprice": fixed(ZERO, 5),
-        "limitprice": fixed(ZERO, 5),
+        "stopprice": fixed(ZERO, 5) if order.trigger is None else price(order.trigger),
+        "limitprice": fixed(ZERO, 5) if limit_second is None else price(limit_second),
         "misc": "amended" if order.amended else "",
         "oflags": ",".join(flags),
     }
