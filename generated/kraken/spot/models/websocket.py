@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
@@ -254,7 +255,7 @@ class TradeSubscription(RequestModel):
     """Whether to send the last 50 trades first; false when left out."""
 
 
-encode_parameters = parameter_encoder(
+encode_parameters: Callable[[str, Mapping[str, Any]], dict[str, Any]] = parameter_encoder(
     {
         "TickerSubscription": Parameters("ticker", TickerSubscription),
         "BookSubscription": Parameters("book", BookSubscription),
