@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from kraken.runtime.errors import ErrorRow, ErrorTable, ExchangeError, InvalidRequest
-from kraken.runtime.websocket import Channel, Method, OrderBookClient, Socket, Timing, WebSocketClient
+from kraken.runtime.websocket import Channel, Method, OrderBookClient, Socket, Stream, Timing, WebSocketClient
 
 SECRET = "a2V5LXNlY3JldC10aGF0LW5vYm9keS1tYXktc2Vl"
 KEY = "public-half-of-the-key"
@@ -235,7 +235,8 @@ class Peer:
         )
 
     async def tick(self, symbol: str, last: str = "1.50", channel: str = "ticker") -> None:
-        await self.send('{"channel":"%s","type":"update","data":[{"symbol":"%s","last":%s}]}' % (channel, symbol, last))
+        item = f'{{"symbol":"{symbol}","last":{last}}}'
+        await self.send(f'{{"channel":"{channel}","type":"update","data":[{item}]}}')
 
     def drop(self) -> None:
         self.socket.transport.abort()
@@ -253,7 +254,7 @@ class Peer:
                 if request["method"] == "subscribe":
                     await self.exchange.snapshot(self, params["channel"], symbol)
         elif request["method"] == "ping":
-            await self.send({"method": "pong", "req_id": request["req_id"]})
+            await self.send({"method": "pong", "req_id": request.get("req_id")})
         elif request["method"] == "cancel_order":
             for order in params["order_id"]:
                 await self.reply(request, {"order_id": order})
@@ -359,3 +360,29 @@ def client(exchange: Exchange, time: FakeTime | None = None, **options: Any) -> 
     """A client with a key, whose sockets all lead to the exchange."""
     options = {"key": KEY, "secret": SECRET, "timing": (time or Impatient()).timing, **options}
     return Client(ws_url=exchange.url, auth_ws_url=exchange.url, **options)
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(20):
+            await scenario()
+
+    asyncio.run(limited())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Give other tasks their turn until something is so."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def drain(stream: Stream[Any, Any]) -> None:
+    """Read a stream to its end."""
+    async for _ in stream:
+        pass
+
+
+def symbols(request: dict[str, Any]) -> set[str]:
+    """The symbols that a request names."""
+    return set(request["params"]["symbol"])

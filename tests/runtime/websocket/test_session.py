@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from kraken.runtime.websocket.events import (
     SubscriptionLost,
 )
 from runtime.websocket.fake import (
+    ADD_ORDER,
     EXECUTIONS,
     KEY,
     OHLC,
@@ -31,31 +33,17 @@ from runtime.websocket.fake import (
     STATUS,
     TICKER,
     TRADE,
+    Client,
     Exchange,
     FakeTime,
     Impatient,
     Peer,
     client,
+    drain,
+    run,
+    symbols,
+    until,
 )
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def limited() -> None:
-        async with asyncio.timeout(20):
-            await scenario()
-
-    asyncio.run(limited())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Give other tasks their turn until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
-
-
-def symbols(request: dict[str, Any]) -> set[str]:
-    return set(request["params"]["symbol"])
 
 
 def test_a_stream_subscribes_when_it_is_first_read_and_unsubscribes_when_it_is_closed() -> None:
@@ -175,7 +163,7 @@ def test_the_same_subscriptions_come_back_whenever_the_connection_is_cut(when: s
 def test_private_streams_come_back_with_a_fresh_token() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
-            stream = await ws._stream(EXECUTIONS, {"snap_orders": True}).subscribe()
+            _kept = await ws._stream(EXECUTIONS, {"snap_orders": True}).subscribe()
             exchange.peers[0].drop()
             again = await exchange.request("subscribe", peer=1) if await exchange.peer(1) else None
             assert again is not None
@@ -236,7 +224,7 @@ def test_connection_attempts_stay_within_the_budget() -> None:
         time = Impatient()
         async with Exchange() as exchange, client(exchange, time, silence_timeout=None) as ws:
             ws._budget._attempts = 2
-            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             exchange.peers[0].drop()
             await exchange.peer(1)
             exchange.peers[1].drop()
@@ -255,7 +243,7 @@ def test_an_upgrade_that_is_refused_for_good_is_not_tried_again(status: int) -> 
         async with Exchange() as exchange, client(exchange) as ws:
             exchange.refuse_with = status
             with pytest.raises(NotSent, match=str(status)):
-                stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+                await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             assert exchange.attempts == 1
             assert ws.exception_occur
 
@@ -284,8 +272,7 @@ def test_a_refusal_for_good_while_reconnecting_ends_all_streams() -> None:
             exchange.refuse_with = 403
             exchange.peers[0].drop()
             with pytest.raises(ConnectionLost, match="403"):
-                while True:
-                    await anext(stream)
+                await drain(stream)
             assert ws.exception_occur
 
     run(scenario)
@@ -302,8 +289,7 @@ def test_close_codes_that_are_final_end_all_streams(code: int) -> None:
             await exchange.peers[0].close(code, "go away")
             for stream in (one, two):
                 with pytest.raises(ConnectionLost, match="go away"):
-                    while True:
-                        await anext(stream)
+                    await drain(stream)
             await until(lambda: any(isinstance(event, Failed) for event in seen))
             assert exchange.attempts == 1
 
@@ -314,7 +300,7 @@ def test_close_codes_that_are_final_end_all_streams(code: int) -> None:
 def test_other_close_codes_heal(code: int) -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
-            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             await exchange.peers[0].close(code)
             assert symbols(await exchange.request("subscribe", 2)) == {"BTC/USD"}
 
@@ -339,7 +325,7 @@ def test_large_and_fragmented_messages_and_many_in_one_read_arrive_whole_and_in_
             stream = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
             await anext(stream)
             peer = exchange.peers[0]
-            big = '{"channel":"trade","data":[' + ",".join('{"symbol":"BTC/USD","last":%d}' % n for n in range(5000))
+            big = '{"channel":"trade","data":[' + ",".join(f'{{"symbol":"BTC/USD","last":{n}}}' for n in range(5000))
             whole = big + " " * 400_000 + "]}"
             await peer.send(whole)
             assert [(await anext(stream)).last for _ in range(5000)] == list(range(5000))
@@ -370,7 +356,7 @@ def test_silence_is_questioned_and_then_the_connection_is_made_anew() -> None:
     async def scenario() -> None:
         time = FakeTime()
         async with Exchange() as exchange, client(exchange, time) as ws:
-            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             exchange.peers[0].silent = True
             await time.pass_sleep(10.0)
             await time.pass_sleep(10.0)
@@ -397,6 +383,10 @@ def test_acknowledged_then_silent_is_noticed_although_pings_are_answered() -> No
     run(scenario)
 
 
+def _answered(ws: Client, count: int) -> bool:
+    return ws._sessions["private"]._answers >= count
+
+
 def test_a_quiet_connection_without_subscriptions_stays_as_long_as_pings_are_answered() -> None:
     async def scenario() -> None:
         time = FakeTime()
@@ -405,7 +395,7 @@ def test_a_quiet_connection_without_subscriptions_stays_as_long_as_pings_are_ans
             for count in range(1, 4):
                 await time.pass_sleep(10.0)
                 await exchange.request("ping", count)
-                await until(lambda count=count: ws._sessions["private"]._answers >= count)
+                await until(partial(_answered, ws, count))
                 await time.pass_sleep(5.0)
             assert exchange.attempts == 1
 
@@ -468,9 +458,9 @@ def test_parameters_that_items_show_are_told_apart_and_others_refused() -> None:
             assert (await anext(one)).close == 10
             assert (await anext(five)).close == 50
             channel = Channel("book", "public", each="symbol", unsubscribe=("symbol", "depth"), key=("symbol",))
-            stream = await ws._stream(channel, {"symbol": ["BTC/USD", "ETH/USD"], "depth": 10}).subscribe()
+            _kept = await ws._stream(channel, {"symbol": ["BTC/USD", "ETH/USD"], "depth": 10}).subscribe()
             with pytest.raises(InvalidRequest, match="book ETH/USD is subscribed already with depth=10"):
-                stream = await ws._stream(channel, {"symbol": ["ETH/USD"], "depth": 25}).subscribe()
+                await ws._stream(channel, {"symbol": ["ETH/USD"], "depth": 25}).subscribe()
 
     run(scenario)
 
@@ -489,7 +479,7 @@ def test_a_refused_symbol_is_named_and_the_others_are_given_back() -> None:
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange) as ws:
             with pytest.raises(ExchangeError, match="XBT/USD") as caught:
-                stream = await ws._stream(TICKER, {"symbol": ["ETH/USD", "XBT/USD"]}).subscribe()
+                await ws._stream(TICKER, {"symbol": ["ETH/USD", "XBT/USD"]}).subscribe()
             assert caught.value.code == "Currency pair not supported XBT/USD"
             assert symbols(await exchange.request("unsubscribe")) == {"ETH/USD"}
 
@@ -506,7 +496,7 @@ def test_a_refusal_that_names_nobody_is_settled_by_asking_one_by_one() -> None:
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange) as ws:
             with pytest.raises(ExchangeError, match="ticker BAD/USD: Symbol"):
-                stream = await ws._stream(TICKER, {"symbol": ["BTC/USD", "BAD/USD", "ETH/USD"]}).subscribe()
+                await ws._stream(TICKER, {"symbol": ["BTC/USD", "BAD/USD", "ETH/USD"]}).subscribe()
 
     run(scenario)
 
@@ -539,8 +529,7 @@ def test_a_symbol_that_is_refused_after_a_reconnect_ends_alone() -> None:
             while (await anext(both)).last != 9:
                 pass
             with pytest.raises(ExchangeError, match="OLD/USD"):
-                while True:
-                    await anext(alone)
+                await drain(alone)
 
     run(scenario)
 
@@ -554,7 +543,7 @@ def test_an_expired_token_is_renewed_once_and_the_subscription_sent_again() -> N
 
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange) as ws:
-            stream = await ws._stream(EXECUTIONS, {}).subscribe()
+            _kept = await ws._stream(EXECUTIONS, {}).subscribe()
             assert [r["params"]["token"] for r in exchange.seen("subscribe")] == ["token-number-1", "token-number-2"]
 
     run(scenario)
@@ -568,7 +557,7 @@ def test_a_token_that_stays_refused_is_an_error() -> None:
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange) as ws:
             with pytest.raises(ExchangeError, match="Invalid token"):
-                stream = await ws._stream(EXECUTIONS, {}).subscribe()
+                await ws._stream(EXECUTIONS, {}).subscribe()
             assert len(exchange.seen("subscribe")) == 2
 
     run(scenario)
@@ -578,7 +567,7 @@ def test_a_token_is_replaced_before_its_life_ends() -> None:
     async def scenario() -> None:
         time = FakeTime()
         async with Exchange() as exchange, client(exchange, time, silence_timeout=None) as ws:
-            stream = await ws._stream(EXECUTIONS, {}).subscribe()
+            _kept = await ws._stream(EXECUTIONS, {}).subscribe()
             time.now += 839
             await ws.send_message({"method": "add_order", "params": {}})
             time.now += 2
@@ -638,14 +627,15 @@ def test_resubscribing_is_paced_by_acknowledgements() -> None:
 
 def test_a_missing_acknowledgement_is_an_error_that_names_the_symbol() -> None:
     async def script(peer: Peer, request: dict[str, Any]) -> bool:
-        if request["method"] == "subscribe":
-            await peer.reply(request, {"channel": "ticker", "symbol": "BTC/USD"})
-        return request["method"] == "subscribe"
+        if request["method"] != "subscribe":
+            return False
+        await peer.reply(request, {"channel": "ticker", "symbol": "BTC/USD"})
+        return True
 
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange, timeout=0.1) as ws:
             with pytest.raises(ReplyLost, match=r"no acknowledgement for ETH/USD within 0\.1 s"):
-                stream = await ws._stream(TICKER, {"symbol": ["BTC/USD", "ETH/USD"]}).subscribe()
+                await ws._stream(TICKER, {"symbol": ["BTC/USD", "ETH/USD"]}).subscribe()
 
     run(scenario)
 
@@ -653,7 +643,7 @@ def test_a_missing_acknowledgement_is_an_error_that_names_the_symbol() -> None:
 def test_a_subscription_that_is_never_acknowledged_after_a_reconnect_makes_the_connection_anew() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange, timeout=0.05) as ws:
-            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
 
             async def script(peer: Peer, request: dict[str, Any]) -> bool:
                 return peer is exchange.peers[1] and request["method"] == "subscribe"
@@ -672,7 +662,7 @@ def test_a_hole_in_a_numbered_channel_is_reported_and_subscribed_anew() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
             seen: list[Event] = []
             ws.on_event(seen.append)
-            stream = await ws._stream(EXECUTIONS, {}).subscribe()
+            _kept = await ws._stream(EXECUTIONS, {}).subscribe()
             for sequence in (1, 2, 4, 5):
                 await exchange.peers[0].send({"channel": "executions", "sequence": sequence, "data": []})
             await exchange.request("unsubscribe")
@@ -744,7 +734,7 @@ def test_close_is_idempotent_and_ends_streams() -> None:
             await ws.close()
             assert await reader is None
             with pytest.raises(InvalidRequest, match="closed"):
-                stream = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+                await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
             await ws.start()
             assert ws._sessions["public"].state == "open"
             await ws.close()
@@ -761,7 +751,7 @@ def test_another_event_loop_is_refused_with_a_sentence() -> None:
 
     async def use() -> None:
         with pytest.raises(InvalidRequest, match="another event loop"):
-            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
 
     loop = asyncio.new_event_loop()
     ws = loop.run_until_complete(make())
@@ -800,8 +790,6 @@ def test_secrets_and_tokens_appear_in_no_log_event_or_representation(caplog: pyt
             ws.on_event(lambda event: texts.append(repr(event)))
             stream = await ws._stream(EXECUTIONS, {}).subscribe()
             await ws.start()
-            from runtime.websocket.fake import ADD_ORDER
-
             with pytest.raises(Exception) as caught:
                 await ws._call(ADD_ORDER, {"symbol": "BTC/USD"})
             texts += [repr(ws), repr(stream), repr(caught.value), str(caught.value), repr(ws._sessions)]

@@ -459,7 +459,7 @@ class WebSocketClient:
         if channel is None:
             # A channel this version does not know: every parameter counts as part of its identity.
             others = tuple(key for key in params if key not in ("channel", "token"))
-            channel = Channel(name, self._default_socket(), unsubscribe=others)
+            channel = Channel(name, self._default_socket(), unsubscribe=others, key=others)
         self._require_key(channel.auth, name)
         return channel
 

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ..errors import Facts, InvalidRequest, KrakenError
 from .events import Event, Gap
@@ -37,37 +37,23 @@ class SlowConsumer(KrakenError):
     category = "client"
 
 
-class _Buffer(Protocol):
-    """Entries between the reader and the consumer."""
-
-    dropped: int
-    """Entries that were lost since `pop` last returned."""
-
-    def put(self, entry: Entry) -> bool:
-        """Take an entry; False when it may not be dropped and there is no room."""
-        ...
-
-    def pop(self) -> Entry: ...
-    def __len__(self) -> int: ...
-
-
 class _KeepLatest:
     """The newest entry of each key, in the order in which the keys began to wait."""
 
     def __init__(self, key: Callable[[Any], object]) -> None:
         self.dropped = 0
+        """Always 0: that older entries give way is what was asked for."""
         self._key = key
-        self._entries: dict[object, Entry] = {}
+        self.entries: dict[object, Entry] = {}
 
     def put(self, entry: Entry) -> bool:
-        self._entries[self._key(entry[0])] = entry
+        """Take an entry; there is always room."""
+        self.entries[self._key(entry[0])] = entry
         return True
 
     def pop(self) -> Entry:
-        return self._entries.pop(next(iter(self._entries)))
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        """The entry that waits longest; there must be one."""
+        return self.entries.pop(next(iter(self.entries)))
 
 
 class _Queue:
@@ -75,24 +61,24 @@ class _Queue:
 
     def __init__(self, size: int, lossy: bool) -> None:
         self.dropped = 0
+        """Entries that were lost since somebody last looked."""
         self._size = size
         self._lossy = lossy
-        self._entries: deque[Entry] = deque()
+        self.entries: deque[Entry] = deque()
 
     def put(self, entry: Entry) -> bool:
-        if len(self._entries) >= self._size:
+        """Take an entry; False when none may be dropped and there is no room."""
+        if len(self.entries) >= self._size:
             if not self._lossy:
                 return False
-            self._entries.popleft()
+            self.entries.popleft()
             self.dropped += 1
-        self._entries.append(entry)
+        self.entries.append(entry)
         return True
 
     def pop(self) -> Entry:
-        return self._entries.popleft()
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        """The entry that waits longest; there must be one."""
+        return self.entries.popleft()
 
 
 def _reader(fields: tuple[str, ...]) -> Callable[[Any], object]:
@@ -122,7 +108,7 @@ class Inbox:
         self._policy: Policy = policy
         self._size = size
         self._emit = emit
-        self._buffer: _Buffer = (
+        self.buffer: _KeepLatest | _Queue = (
             _KeepLatest(_reader(channel.key)) if policy == "keep-latest" else _Queue(size, policy == "drop-oldest")
         )
         self._session: Session | None = None
@@ -144,7 +130,7 @@ class Inbox:
             return
         data = getattr(frame, "data", frame)
         items = data if isinstance(data, (list, tuple)) else (data,)
-        route, wanted, put = self._route, self._wanted, self._buffer.put
+        route, wanted, put = self._route, self._wanted, self.buffer.put
         for item in items or (_EMPTY,):
             if route is not None and item is not _EMPTY and route(item) not in wanted:
                 continue
@@ -180,14 +166,11 @@ class Inbox:
         self.ended = True
         self._wake()
 
-    def __len__(self) -> int:
-        return len(self._buffer)
-
     def pop(self) -> Entry:
         """The next entry; there must be one."""
-        entry = self._buffer.pop()
-        if self._buffer.dropped:
-            dropped, self._buffer.dropped = self._buffer.dropped, 0
+        entry = self.buffer.pop()
+        if self.buffer.dropped:
+            dropped, self.buffer.dropped = self.buffer.dropped, 0
             self.dropped += dropped
             self._emit(Gap(self.channel.name, dropped))
         return entry
@@ -325,9 +308,13 @@ class Stream(Generic[Item, Message]):
 
     async def __anext__(self) -> Item:
         while True:
-            item: Any = (await self._next())[0]
-            if item is not _EMPTY:
-                return item  # type: ignore[no-any-return]
+            inbox = self._inbox
+            if inbox is not None and inbox.buffer.entries and self._live:
+                entry = self._last = inbox.pop()
+            else:
+                entry = await self._next()
+            if entry[0] is not _EMPTY:
+                return entry[0]  # type: ignore[no-any-return]
 
     async def _next(self) -> Entry:
         inbox = self._inbox
@@ -335,7 +322,7 @@ class Stream(Generic[Item, Message]):
             await self.subscribe()
             inbox = self._inbox
             assert inbox is not None
-        while not len(inbox):
+        while not inbox.buffer.entries:
             if inbox.ended:
                 if inbox.error is not None:
                     raise inbox.error

@@ -120,7 +120,7 @@ class Subscription:
     def key(self) -> tuple[Any, ...]:
         """What its items show: subscriptions with the same key cannot be told apart when items arrive."""
         shown = (name for name in self.channel.key if name != self.channel.each)
-        return self.channel.name, self.value, *(self.parameters.get(name) for name in shown)
+        return self.channel.name, self.value, *(repr(self.parameters.get(name)) for name in shown)
 
     def identity(self) -> tuple[Any, ...]:
         """What the exchange knows it as: subscriptions with the same identity are one."""
