@@ -318,7 +318,7 @@ class Renderer:
             channels=product.channels,
             methods=product.methods,
             token=self._token(product, name),
-            imports=_named_imports(texts, _classes(product), skip=("Sequence", "Any")),
+            imports=_named_imports(texts, _classes(product), skip=("Sequence", "Mapping", "Any")),
         )
 
     def _token(self, product: Product, name: str) -> dict[str, str] | None:

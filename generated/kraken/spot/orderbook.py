@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from kraken.runtime.websocket.books import OrderBookClient
+from kraken.runtime.websocket.pacing import ConnectBudget
+from kraken.runtime.websocket.protocol import Channel, Method, Socket
 
 from .websocket import BOOK, SpotWSClient
 
@@ -15,10 +20,10 @@ __all__ = ["SpotOrderBookClient"]
 class SpotOrderBookClient(OrderBookClient):
     """Keeps the order books of some pairs: every message verified by its checksum, a wrong or stale book never shown."""
 
-    book_channel = BOOK
-    sockets = SpotWSClient.sockets
-    channels = SpotWSClient.channels
-    methods = SpotWSClient.methods
-    decoder = SpotWSClient.decoder
-    encoder = SpotWSClient.encoder
-    connect_budget = SpotWSClient.connect_budget
+    book_channel: ClassVar[Channel] = BOOK
+    sockets: ClassVar[Mapping[str, Socket]] = SpotWSClient.sockets
+    channels: ClassVar[Mapping[str, Channel]] = SpotWSClient.channels
+    methods: ClassVar[Mapping[str, Method]] = SpotWSClient.methods
+    decoder: ClassVar[str] = SpotWSClient.decoder
+    encoder: ClassVar[str] = SpotWSClient.encoder
+    connect_budget: ClassVar[ConnectBudget] = SpotWSClient.connect_budget

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kraken.runtime.websocket.client import WebSocketClient
 from kraken.runtime.websocket.pacing import ConnectBudget
 from kraken.runtime.websocket.protocol import Channel, Method, Socket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
     from typing import Literal
 
@@ -139,11 +138,11 @@ class SpotWSClient(WebSocketClient):
     `async with` block, or call `start` and `close`.
     """
 
-    sockets = {
+    sockets: ClassVar[Mapping[str, Socket]] = {
         "public": Socket("wss://ws.kraken.com", "/v2", auth=False),
         "private": Socket("wss://ws-auth.kraken.com", "/v2", auth=True),
     }
-    channels = {
+    channels: ClassVar[Mapping[str, Channel]] = {
         "status": STATUS,
         "heartbeat": HEARTBEAT,
         "ticker": TICKER,
@@ -153,16 +152,16 @@ class SpotWSClient(WebSocketClient):
         "executions": EXECUTIONS,
         "balances": BALANCES,
     }
-    methods = {
+    methods: ClassVar[Mapping[str, Method]] = {
         "ping": PING,
         "add_order": ADD_ORDER,
         "amend_order": AMEND_ORDER,
         "cancel_order": CANCEL_ORDER,
     }
 
-    decoder = "kraken.spot.messages:decode"
-    encoder = "kraken.spot.models.websocket:encode_parameters"
-    connect_budget = ConnectBudget(150, 600)
+    decoder: ClassVar[str] = "kraken.spot.messages:decode"
+    encoder: ClassVar[str] = "kraken.spot.models.websocket:encode_parameters"
+    connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600)
 
     _rest: SpotAsyncClient | None = None
 
