@@ -1,0 +1,155 @@
+"""What the tests of the REST clients share: credentials, replies without a network, and one face for both colours."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from kraken.runtime.async_client import AsyncGroup
+from kraken.runtime.transport import Lost, Reply, Request
+from kraken.spot import SpotAsyncClient, SpotClient
+
+KEY = "a-key-of-the-tests/0123456789"
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+"""The secret of the worked example on Kraken's page about signing."""
+ORDER: dict[str, Any] = {
+    "pair": "XBTUSD",
+    "type": "buy",
+    "ordertype": "limit",
+    "volume": "0.01",
+    "price": "60000.0",
+}
+
+Outcome = Reply | Lost
+
+
+def reply(result: Any = None, *errors: str, status: int = 200) -> Reply:
+    """A reply in Kraken's envelope; a text is the JSON of the result."""
+    inner = result if isinstance(result, str) else json.dumps(result)
+    body = f'{{"error":{json.dumps(list(errors))},"result":{inner}}}'
+    return Reply(status, {"content-type": "application/json"}, body.encode())
+
+
+def refusal(*codes: str) -> Reply:
+    """What Kraken answers when it refuses."""
+    return Reply(200, {"content-type": "application/json"}, json.dumps({"error": codes}).encode())
+
+
+ADDED = reply({"descr": {"order": "buy 0.01000000 XBTUSD @ limit 60000.0"}, "txid": ["OAAAAA-BBBBB-CCCCCC"]})
+"""The reply to an order."""
+
+
+class FakeTransport:
+    """Answers without a network, the last answer for ever, and remembers the requests."""
+
+    def __init__(self, *outcomes: Outcome | Callable[[Request], Outcome]) -> None:
+        self.outcomes = list(outcomes) or [reply({})]
+        self.requests: list[Request] = []
+        self.closed = 0
+
+    def send(self, request: Request) -> Outcome:
+        self.requests.append(request)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        return outcome(request) if callable(outcome) else outcome
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def last(self) -> Request:
+        return self.requests[-1]
+
+
+class AsyncFakeTransport:
+    """The same for coroutines."""
+
+    def __init__(self, inner: FakeTransport) -> None:
+        self.inner = inner
+
+    async def send(self, request: Request) -> Outcome:
+        return self.inner.send(request)
+
+    async def close(self) -> None:
+        self.inner.close()
+
+
+class Blocking:
+    """An asynchronous object whose coroutines are run to their end, so that one test serves both colours."""
+
+    def __init__(self, inner: Any, run: Callable[[Any], Any]) -> None:
+        self._inner = inner
+        self._run = run
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._inner, name)
+        if isinstance(value, AsyncGroup):
+            return Blocking(value, self._run)
+        if inspect.iscoroutinefunction(value):
+            return lambda *args, **kwargs: self._run(value(*args, **kwargs))
+        return value
+
+    def __repr__(self) -> str:
+        return repr(self._inner)
+
+
+class Opener:
+    """Makes clients of one colour, without retries that take time, and closes them in the end."""
+
+    def __init__(self, colour: str) -> None:
+        self.colour = colour
+        self.waits: list[float] = []
+        """Seconds that clients would have waited."""
+        self._runner = asyncio.Runner()
+        self._opened: list[SpotClient] = []
+
+    def __call__(
+        self,
+        key: str = KEY,
+        secret: str = SECRET,
+        url: str = "",
+        *,
+        transport: FakeTransport | None = None,
+        **options: Any,
+    ) -> SpotClient:
+        """A client; one of the other colour that looks like it where that is wanted."""
+        if self.colour == "sync":
+            client = SpotClient(key, secret, url, transport=transport, sleep=self.waits.append, **options)
+        else:
+            wrapped = None if transport is None else AsyncFakeTransport(transport)
+            inner = SpotAsyncClient(key, secret, url, transport=wrapped, sleep=self._wait, **options)
+            client = cast("SpotClient", Blocking(inner, self._runner.run))
+        self._opened.append(client)
+        return client
+
+    async def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def close(self) -> None:
+        for client in self._opened:
+            client.close()
+        self._runner.close()
+
+
+def numbers_as_text(text: str | bytes) -> Any:
+    """JSON with the digits of its numbers as they stand there."""
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
+def pairs_of(request: Request) -> list[tuple[str, str]]:
+    """The form of a request as it went out, without decoding anything."""
+    pairs = [part.partition("=") for part in request.body.decode("ascii").split("&") if part]
+    return [(name, value) for name, _, value in pairs]
+
+
+def field(request: Request, name: str) -> str:
+    """One value of a form, as it stands there."""
+    return dict(pairs_of(request))[name]
+
+
+def without(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that lacks some entries."""
+    left_out = set(names)
+    return {name: value for name, value in values.items() if name not in left_out}
