@@ -1,0 +1,1 @@
+"""The `kraken` command. Nothing that a command does not need is imported for it."""
