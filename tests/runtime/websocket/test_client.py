@@ -99,6 +99,8 @@ def test_a_buffer_is_chosen_before_subscribing_and_has_room() -> None:
             stream = ws._stream(TRADE, {"symbol": ["BTC/USD"]})
             with pytest.raises(InvalidRequest, match="size: 0"):
                 stream.buffer(size=0)
+            with pytest.raises(InvalidRequest, match="allowed: keep-latest, drop-oldest, never-drop"):
+                stream.buffer(policy="newest")
             await stream.subscribe()
             with pytest.raises(InvalidRequest, match="before"):
                 stream.buffer(size=1)

@@ -34,7 +34,7 @@ __all__ = ["PartlyRefused", "WebSocketClient"]
 log = logging.getLogger("kraken.runtime.websocket")
 
 EVENTS_KEPT = 1000
-"""How many events wait for an iterator of `events()`; the oldest are dropped."""
+"""How many events may wait for an iterator of `events()` or for handlers; the oldest are dropped."""
 
 
 class PartlyRefused(ExchangeError):
@@ -322,7 +322,7 @@ class WebSocketClient:
         for listener in self._listeners:
             listener.put(event)
         for handler in self._event_handlers:
-            self._dispatcher.put(handler, event)
+            self._dispatcher.put(handler, event, spare=EVENTS_KEPT)
 
     def _tap(self, channel: str | None, frame: Any, raw: bytes) -> None:
         for handler in self._handlers.get(channel or "", ()):

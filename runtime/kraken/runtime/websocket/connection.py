@@ -30,6 +30,9 @@ FATAL_CODES = {
 }
 """Close codes after which connecting again would end the same way."""
 
+CLOSE_TIMEOUT = 2.0
+"""Seconds for the closing handshake."""
+
 _TEXT = 0x81
 """First byte of an unfragmented text message without extensions."""
 _SHORT, _LONG = Struct("!H").unpack_from, Struct("!Q").unpack_from
@@ -145,6 +148,9 @@ class Wire(ClientConnection):
                 receive(data[start:stop])
             else:
                 super().data_received(data[position:stop])
+                if not self.is_open:
+                    # The exchange has said goodbye; if it does not hang up, we do.
+                    self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
             position = stop
         if position < end:
             self._missing = 2 - (end - position)
@@ -186,7 +192,7 @@ async def open_wire(url: str, receive: Callable[[bytes], None], options: WireOpt
         proxy=options.proxy or True,
         open_timeout=options.timeout,
         ping_interval=None,
-        close_timeout=2.0,
+        close_timeout=CLOSE_TIMEOUT,
         max_size=options.max_size,
         logger=_logger,
         **extra,

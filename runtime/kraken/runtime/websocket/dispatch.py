@@ -27,7 +27,7 @@ class Dispatcher:
     Args:
         size: How many calls may wait; the oldest is dropped when there are more.
         clock: Seconds, never going back.
-        report: Called with how many calls were dropped before the one that is made next.
+        report: Called now and then with how many calls were dropped since the last time.
     """
 
     def __init__(self, size: int, clock: Callable[[], float], report: Callable[[int], None]) -> None:
@@ -36,13 +36,20 @@ class Dispatcher:
         self._report = report
         self._calls: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._dropped = 0
+        self._reported = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._named: dict[object, float] = {}
 
-    def put(self, handler: Callable[..., Any], *arguments: Any) -> None:
-        """Have a handler called; it may be a coroutine function."""
-        if len(self._calls) >= self._size:
+    def put(self, handler: Callable[..., Any], *arguments: Any, spare: int = 0) -> None:
+        """Have a handler called; it may be a coroutine function.
+
+        Args:
+            handler: What to call.
+            arguments: What to call it with.
+            spare: How many calls more than usual may wait, so that news about a full queue does not make it drop more.
+        """
+        if len(self._calls) >= self._size + spare:
             self._calls.popleft()
             self._dropped += 1
         self._calls.append((handler, arguments))
@@ -64,13 +71,19 @@ class Dispatcher:
         while self._task is me:
             while self._calls:
                 handler, arguments = self._calls.popleft()
-                if self._dropped:
-                    dropped, self._dropped = self._dropped, 0
-                    self._report(dropped)
                 await self._call(handler, arguments)
+                if self._dropped and (not self._calls or self._clock() - self._reported >= 1.0):
+                    self._tell_dropped()
             if self._task is me:
                 self._waiter = asyncio.get_running_loop().create_future()
                 await self._waiter
+
+    def _tell_dropped(self) -> None:
+        """Report what was dropped; in one sum, because a report for each would make a full queue fuller."""
+        dropped, self._dropped = self._dropped, 0
+        self._reported = self._clock()
+        log.warning("%d calls of handlers were dropped because handlers are too slow", dropped)
+        self._report(dropped)
 
     async def _call(self, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         begun = self._clock()

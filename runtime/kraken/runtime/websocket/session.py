@@ -512,6 +512,8 @@ class Session:
             await sleep(silence)
             if self._heard != heard:
                 continue
+            if not wire.is_open:
+                return
             wire.write(encode({"method": self._backing.ping, "req_id": next(self._ids)}))
             await sleep(self._backing.options.answer)
             expecting = any(subscription.live for subscription in self._subscriptions.values())
@@ -556,7 +558,7 @@ class Session:
 
     def _give_up(self, error: KrakenError) -> None:
         self.failure = error
-        lost = error if isinstance(error, ConnectionLost) else ConnectionLost(str(error), error.facts)
+        lost = error if isinstance(error, ConnectionLost) else ConnectionLost(str(error.args[0]), error.facts)
         lost.__cause__ = error if lost is not error else error.__cause__
         if not self._opened.done():
             self._opened.set_exception(error)

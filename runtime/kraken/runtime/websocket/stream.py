@@ -6,16 +6,17 @@ import asyncio
 import weakref
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, get_args
 
 from ..errors import Facts, InvalidRequest, KrakenError
 from .events import Event, Gap
+from .protocol import Policy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
 
-    from .protocol import Channel, Policy
+    from .protocol import Channel
     from .session import Session
     from .subscription import Subscription
 
@@ -246,6 +247,9 @@ class Stream(Generic[Item, Message]):
         """
         if self._inbox is not None:
             raise InvalidRequest(f"{self._channel.name}: the buffer is chosen before the stream is subscribed")
+        if policy is not None and policy not in get_args(Policy):
+            allowed = ", ".join(get_args(Policy))
+            raise InvalidRequest(f"{self._channel.name}: policy: {policy!r} is not allowed; allowed: {allowed}")
         if size is not None and size < 1:
             raise InvalidRequest(f"{self._channel.name}: size: {size} is not allowed; at least 1 item must fit")
         self._policy = policy or self._policy

@@ -37,7 +37,6 @@ class TokenSource:
                 self._token, self._expires = token, self._clock() + max(lifetime - MARGIN, lifetime / 2)
             return self._token
 
-    def discard(self, token: str | None = None) -> None:
-        """Make the next `get` fetch a new token, unless that has already replaced `token`."""
-        if token is None or token == self._token:
-            self._token = ""
+    def discard(self) -> None:
+        """Make the next `get` fetch a new token."""
+        self._token = ""
