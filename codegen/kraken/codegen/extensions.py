@@ -49,6 +49,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         True,
     ),
     Extension(
+        "x-kraken-signing",
+        ("document",),
+        _enum("spot", "spot-funding", "futures"),
+        "How signed requests are signed; `spot` when left out. `spot-funding` carries nonce and one-time password in headers.",
+    ),
+    Extension(
         "x-kraken-envelope",
         ("document",),
         _enum("spot", "futures", "bare"),
@@ -78,7 +84,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-cost",
-        ("operation",),
+        ("operation", "channel"),
         {
             "type": "object",
             "required": ["counter", "cost"],
@@ -86,16 +92,51 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {
                 "counter": _enum("none", "public", "rest", "trading"),
                 "cost": {"type": "number", "minimum": 0},
+                "ages": {
+                    "type": "array",
+                    "items": {
+                        "type": "array",
+                        "prefixItems": [{"type": "number"}, {"type": "number"}],
+                        "minItems": 2,
+                        "maxItems": 2,
+                    },
+                },
+                "per": _NAME,
             },
         },
-        "Which rate-limit counter a call is charged to, and how much.",
+        "Which rate-limit counter a call is charged to, and how much. `ages` adds a cost by the age of the order that is changed: pairs "
+        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged.",
         True,
     ),
     Extension(
         "x-kraken-pagination",
         ("operation",),
-        _enum("none", "since", "offset", "cursor"),
-        "How further pages are asked for.",
+        {
+            "anyOf": [
+                {"const": "none"},
+                {
+                    "type": "object",
+                    "required": ["style", "parameter", "items"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "style": _enum("since", "offset", "cursor"),
+                        "parameter": _NAME,
+                        "items": {"type": "string"},
+                        "next": _TEXT,
+                        "first": {"type": ["string", "integer", "boolean"]},
+                        "id": _TEXT,
+                        "total": _NAME,
+                        "page_size": {"type": "integer", "minimum": 1},
+                        "alone": {"type": "boolean"},
+                    },
+                },
+            ]
+        },
+        "How further pages are asked for: the request `parameter` that continues; where the `items` are in the result (`` for the "
+        "result itself, a field's name, or `*` for the entry of a map with `x-kraken-rows`); where the value for the `next` page is "
+        "(`since`, `cursor`); what to send for the `first` page where that must be said; the item's field that tells items apart "
+        "(`id`; `@key` for the key of a map, `@item` for the whole item); the `total` over all pages; `page_size`; and `alone` when the "
+        "parameter must be sent without any filter.",
         True,
     ),
     Extension(
@@ -169,6 +210,17 @@ EXTENSIONS: tuple[Extension, ...] = (
         ("operation", "channel"),
         {"type": "array", "items": {"type": "array", "items": _NAME, "minItems": 2}},
         "Groups of request fields of which at least one must be given.",
+    ),
+    Extension(
+        "x-kraken-row-errors",
+        ("operation",),
+        {
+            "type": "object",
+            "required": ["rows", "error"],
+            "additionalProperties": False,
+            "properties": {"rows": _NAME, "error": _NAME},
+        },
+        "A batch that succeeds or fails row by row: the result's list of `rows`, and the field of a row that holds its `error`.",
     ),
     Extension(
         "x-kraken-replaced-by",
