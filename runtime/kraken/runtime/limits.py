@@ -1,0 +1,154 @@
+"""Kraken's rate-limit counters, kept on this side so that they are not exceeded. Times are seconds of one clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .errors import Facts, KrakenError
+
+__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier"]
+
+ORDERS_REMEMBERED = 10_000
+
+
+class CounterLimit(NamedTuple):
+    """One counter of a tier."""
+
+    maximum: float
+    decay: float
+    """By how much the counter falls per second."""
+
+
+class Tier(NamedTuple):
+    """The counters of one verification tier; a constant, generated from the spec."""
+
+    rest: CounterLimit
+    trading: CounterLimit
+    open_orders: int
+
+
+class Charge(NamedTuple):
+    """What one call adds to which counter."""
+
+    counter: str
+    cost: float
+    ages: tuple[tuple[float, float], ...] = ()
+    """Pairs of seconds and a cost that is added when the order is younger."""
+
+
+class LimitReached(KrakenError):
+    """A call would exceed one of Kraken's rate limits, and the client was told to raise instead of waiting."""
+
+    category = "rate_limit"
+    retryable = True
+
+
+class Counter:
+    """One decaying counter."""
+
+    def __init__(self, limit: CounterLimit, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._value = 0.0
+        self._at = clock()
+
+    @property
+    def value(self) -> float:
+        """What the counter stands at now; above the maximum while calls are waiting for their turn."""
+        return max(0.0, self._value - (self._clock() - self._at) * self._limit.decay)
+
+    @property
+    def maximum(self) -> float:
+        """What the counter must not exceed."""
+        return self._limit.maximum
+
+    def wait(self, cost: float) -> float:
+        """Seconds until a cost fits."""
+        return max(0.0, self.value + cost - self._limit.maximum) / self._limit.decay
+
+    def add(self, cost: float) -> None:
+        """Charge a cost."""
+        self._value, self._at = self.value + cost, self._clock()
+
+    def refused(self) -> None:
+        """Kraken said that the limit is reached: somebody else uses the same counter. Count from the maximum."""
+        self._value, self._at = max(self.value, self._limit.maximum), self._clock()
+
+
+class Limits:
+    """All counters of one API key: the REST counter, and the trading counter of each pair."""
+
+    def __init__(self, tier: Tier, *, wait: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tier = tier
+        self._wait = wait
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.rest = Counter(tier.rest, clock)
+        """The counter of private REST calls."""
+        self._pairs: dict[str, Counter] = {}
+        self._orders: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    def trading(self, pair: str) -> Counter:
+        """The trading counter of a pair, by the name that was used in the orders."""
+        return self._pairs.setdefault(pair, Counter(self._tier.trading, self._clock))
+
+    def reserve(self, charge: Charge, pair: str | None, orders: Iterable[str], operation: str) -> float:
+        """Charge a call now, and return the seconds that it has to wait for its turn.
+
+        Raises:
+            LimitReached: It would have to wait, and this is not wanted; nothing is charged then.
+        """
+        if charge.counter not in ("rest", "trading"):
+            return 0.0
+        with self._lock:
+            charged = [(self.rest, charge.cost)] if charge.counter == "rest" else self._trading_costs(charge, pair, list(orders))
+            wait = max((counter.wait(cost) for counter, cost in charged), default=0.0)
+            if wait and not self._wait:
+                raise LimitReached(
+                    f"Kraken's {charge.counter} limit is reached; it has room again in {wait:.1f} s",
+                    Facts(operation, sent=False, hint='wait, or make the client with on_limit="wait"'),
+                )
+            for counter, cost in charged:
+                counter.add(cost)
+            return wait
+
+    def _trading_costs(self, charge: Charge, pair: str | None, orders: list[str]) -> list[tuple[Counter, float]]:
+        if not charge.ages:
+            return [(self.trading(pair or ""), charge.cost)] if charge.cost else []
+        costs: dict[str, float] = {}
+        for order in orders or [""]:
+            known, since = self._orders.get(order, (pair or "", None))
+            age = 0.0 if since is None else self._clock() - since  # of an unknown order the worst is assumed
+            costs[known] = costs.get(known, 0.0) + charge.cost + _by_age(charge.ages, age)
+        return [(self.trading(name), cost) for name, cost in costs.items()]
+
+    def placed(self, pair: str, ids: Iterable[str]) -> None:
+        """Remember orders, for the cost of changing them while they are young."""
+        with self._lock:
+            for order in ids:
+                self._orders[order] = (pair, self._clock())
+                self._orders.move_to_end(order)
+            while len(self._orders) > ORDERS_REMEMBERED:
+                self._orders.popitem(last=False)
+
+    def refused(self, charge: Charge, pair: str | None) -> None:
+        """Kraken refused a call because of its limit."""
+        with self._lock:
+            if charge.counter == "rest":
+                self.rest.refused()
+            elif charge.counter == "trading":
+                self.trading(pair or "").refused()
+
+    def state(self) -> Mapping[str, Any]:
+        """Every counter with its present value and its maximum."""
+        with self._lock:
+            counters = {"rest": self.rest, **{f"trading {pair}": counter for pair, counter in self._pairs.items()}}
+            return {name: (counter.value, counter.maximum) for name, counter in counters.items()}
+
+
+def _by_age(ages: tuple[tuple[float, float], ...], age: float) -> float:
+    return next((cost for below, cost in ages if age < below), 0.0)
