@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .check import document_kind, find_reference, operations
-from .ir import Channel, Example, Field, Group, Json, Method, ModelModule, Operation, Product, PyType, Row, Socket
+from .ir import (
+    Channel,
+    Example,
+    Field,
+    Group,
+    Json,
+    Method,
+    ModelModule,
+    Operation,
+    Product,
+    PyType,
+    Row,
+    Socket,
+    attribute,
+    pascal,
+)
 from .load import Document, Pointer, Problem, SpecError
 
 REQUEST, RESPONSE, STREAM = "request", "response", "stream"
@@ -88,7 +104,7 @@ class Builder:
     def _operation(self, document: Document, product: Product, group: Group, at: Pointer, raw: Json) -> Operation:
         name = raw.get("x-kraken-name") or snake(raw["operationId"])
         module = self._module(document)
-        encoding, fields, request = self._request(document, at, raw)
+        encoding, fields, request = self._request(document, at, raw, pascal(name) + "Request")
         request["description"] = f"Arguments of `{name}`."
         client_id, cost = raw.get("x-kraken-client-order-id", {}), raw["x-kraken-cost"]
         result, result_model, result_description = self._result(document, at, raw)
@@ -117,8 +133,8 @@ class Builder:
             result_description=result_description,
             examples=tuple(Example(**example) for example in raw["x-kraken-examples"]),
             client_order_id=client_id.get("field", ""),
-            client_order_id_unless=tuple(client_id.get("unless", ())),
-            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
+            client_order_id_unless=_names(client_id.get("unless", ())),
+            order_ids=_names(raw.get("x-kraken-order-ids", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
             deprecated=raw.get("deprecated", False),
@@ -148,7 +164,7 @@ class Builder:
                 if name not in known:
                     self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
 
-    def _request(self, document: Document, at: Pointer, raw: Json) -> tuple[str, list[Field], Json]:
+    def _request(self, document: Document, at: Pointer, raw: Json, class_name: str) -> tuple[str, list[Field], Json]:
         """How arguments travel, the fields, and the schema of the model that checks them."""
         properties: Json = {}
         required: list[str] = []
@@ -177,7 +193,7 @@ class Builder:
                 fields.append(self._field(where, pointer, wire, item, is_required, "body"))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
-        self._alias(document, fields)
+        self._alias(self._module(document), class_name, fields)
         return (
             encoding,
             fields,
@@ -198,11 +214,10 @@ class Builder:
             place=place,
         )
 
-    def _alias(self, document: Document, fields: list[Field]) -> None:
-        module = self._module(document)
+    def _alias(self, module: ModelModule, class_name: str, fields: list[Field]) -> None:
         for field in fields:
-            if field.name != field.wire:
-                module.aliases[field.wire] = field.name
+            if field.attribute != field.wire:
+                module.aliases[f"{class_name}.{field.wire}"] = field.attribute
 
     def _result(self, document: Document, at: Pointer, raw: Json) -> tuple[PyType, str, str]:
         """Type of what a call returns, what it is checked against, and its description."""
@@ -316,7 +331,7 @@ class Builder:
             subscription=subscription,
             subscribed=subscribed,
             fields=tuple(fields),
-            unsubscribe=tuple(raw.get("x-kraken-unsubscribe", ())),
+            unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -340,9 +355,9 @@ class Builder:
             reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")),
             fields=tuple(fields),
             client_order_id=client_id.get("field", ""),
-            client_order_id_unless=tuple(client_id.get("unless", ())),
-            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
-            replies_per=tuple(raw.get("x-kraken-replies", {}).get("per", ())),
+            client_order_id_unless=_names(client_id.get("unless", ())),
+            order_ids=_names(raw.get("x-kraken-order-ids", ())),
+            replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
         )
@@ -367,7 +382,6 @@ class Builder:
             self._field(where, (*source, "properties", wire), wire, item, wire in resolved.get("required", []), "body")
             for wire, item in resolved.get("properties", {}).items()
         ]
-        self._alias(where, fields)
         self._add_class(where, source, name, resolved, REQUEST)
         return name, fields
 
@@ -465,9 +479,10 @@ class Builder:
         if "required" in schema:
             built["required"] = schema["required"]
         for wire, item in schema.get("properties", {}).items():
-            name_ = python_name(wire, item.get("x-kraken-name"))
-            if name_ != wire:
-                module.aliases[wire] = name_
+            chosen = python_name(wire, item.get("x-kraken-name"))
+            chosen = chosen if side == STREAM else attribute(chosen)
+            if chosen != wire:
+                module.aliases[f"{name}.{wire}"] = chosen
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
             module.template_data[name] = {"entries": schema["x-kraken-rows"], "entry_type": value.text}
@@ -555,8 +570,13 @@ class Builder:
         self.problems.append(document.problem(at, what, allowed))
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of request fields as the models have them."""
+    return tuple(map(attribute, names))
+
+
 def _groups(raw: Json, key: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(group) for group in raw.get(key, ()))
+    return tuple(map(_names, raw.get(key, ())))
 
 
 def _is_class(schema: Json) -> bool:
