@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from ast import literal_eval
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -168,6 +169,7 @@ def test_a_key_from_the_environment_needs_no_warning(run: Run, emulator: Emulato
         ('{"pair":\n XBTUSD}', "not valid JSON at line 2, column 2: "),
         ("pair=XBTUSD", "not valid JSON at line 1, column 1: "),
         ('{"volume": NaN}', "NaN is not a number of JSON"),
+        ('{"volume": 1e99999999999999999999}', "a number has an exponent"),
         ('["XBTUSD"]', "not a JSON object"),
         ("[" * 100_000, "nested too deeply"),
     ],
@@ -184,7 +186,7 @@ def test_data_is_not_repeated_in_messages(run: Run) -> None:
 
 def test_data_outside_of_unicode_is_refused(run: Run, recorder: Recorder) -> None:
     line = complaint(run("spot", "-d", r'{"pair": "\ud800"}', f"{recorder.url}/0/public/New"), 2)
-    assert "-d/--data" in line
+    assert "surrogates not allowed" in line
     assert recorder.requests == []
 
 
@@ -216,6 +218,12 @@ def test_a_missing_key_is_told_with_the_ways_to_give_one(run: Run, emulator: Emu
     for way in ("--api-key", "--secret-key", "KRAKEN_SPOT_API_KEY", "KRAKEN_SPOT_SECRET_KEY"):
         assert way in line
     assert emulator.requests == []
+
+
+def test_a_private_path_needs_a_key_with_every_method(run: Run) -> None:
+    assert complaint(run("spot", "-X", "GET", "/0/private/Balance"), 2).startswith(
+        "/0/private/Balance needs an API key"
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,8 +285,10 @@ def test_an_order_whose_reply_was_lost_is_sent_once(run: Run, emulator: Emulator
 
 def test_silence_ends_after_the_given_time(run: Run, emulator: Emulator) -> None:
     emulator.faults.add("Time", "hang-before")
+    started = monotonic()
     line = complaint(run("spot", "--timeout", "1", f"{emulator.spot_url}/0/public/Time"), 1)
     assert line.startswith("GET /0/public/Time: no reply")
+    assert monotonic() - started < 8, "the default is 10 seconds"
 
 
 def test_warnings_of_krakens_are_one_line_beside_the_result(run: Run, recorder: Recorder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
@@ -73,6 +73,8 @@ def _json_object(text: str) -> dict[str, Any]:
         raise Refused(f"-d/--data: not valid JSON at {where}: {error.msg}") from None
     except ValueError as error:
         raise Refused(f"-d/--data: {error}") from None
+    except InvalidOperation:
+        raise Refused("-d/--data: a number has an exponent that is out of all bounds") from None
     except RecursionError:
         raise Refused("-d/--data: nested too deeply") from None
     if not isinstance(value, dict):
