@@ -296,6 +296,22 @@ def test_close_codes_that_are_final_end_all_streams(code: int) -> None:
     run(scenario)
 
 
+def test_a_mistake_in_this_package_ends_streams_instead_of_leaving_them_waiting() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+
+            def mistake(code: int, reason: str) -> None:
+                raise ZeroDivisionError
+
+            ws._sessions["public"]._raise_if_fatal = mistake
+            exchange.peers[0].drop()
+            with pytest.raises(ConnectionLost, match="unexpected ZeroDivisionError"):
+                await drain(stream)
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013, 4000])
 def test_other_close_codes_heal(code: int) -> None:
     async def scenario() -> None:

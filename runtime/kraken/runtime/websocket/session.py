@@ -435,6 +435,12 @@ class Session:
                 await self._pause(attempt)
         except KrakenError as error:
             self._give_up(error)
+        except Exception as error:
+            # A mistake of ours must end streams with an error, not leave them waiting for ever.
+            log.exception("%s: the connection is given up because of an error in this package", self.name)
+            lost = ConnectionLost(f"given up because of an unexpected {type(error).__name__}", Facts(self.name))
+            lost.__cause__ = error
+            self._give_up(lost)
 
     async def _connect(self, attempt: int) -> Wire:
         """Try until the socket is open; give up only where trying again cannot help, or before the first time."""
