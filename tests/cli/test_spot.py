@@ -45,6 +45,13 @@ def test_a_full_url_gives_host_and_path(run: Run, emulator: Emulator) -> None:
     assert printed(run("spot", f"{emulator.spot_url}/0/public/Time")).keys() == {"unixtime", "rfc1123"}
 
 
+def test_what_changes_the_account_needs_the_method_said(run: Run, emulator: Emulator) -> None:
+    url = f"{emulator.spot_url}/0/private/AddOrder"
+    line = complaint(run("spot", url, "-d", json.dumps(ORDER), **environment(emulator)), 2)
+    assert line == "/0/private/AddOrder changes the account; say -X POST if you mean it"
+    assert emulator.orders == {}
+
+
 def test_a_path_goes_to_the_emulator_that_is_started_for_it(run: Run) -> None:
     assert printed(run("--emulator", "spot", "/0/public/SystemStatus"))["status"] == "online"
 
@@ -248,7 +255,9 @@ def test_a_secret_that_cannot_be_one_is_named_and_not_repeated(run: Run) -> None
 
 def test_kraken_errors_are_one_line_with_krakens_words_and_a_hint(run: Run, emulator: Emulator) -> None:
     data = json.dumps({**ORDER, "volume": "1000"})
-    line = complaint(run("spot", f"{emulator.spot_url}/0/private/AddOrder", "-d", data, **environment(emulator)), 1)
+    line = complaint(
+        run("spot", "-X", "POST", f"{emulator.spot_url}/0/private/AddOrder", "-d", data, **environment(emulator)), 1
+    )
     assert line.startswith("POST /0/private/AddOrder: EOrder:Insufficient funds (")
     assert line.endswith(")")
 
@@ -278,7 +287,7 @@ def test_a_host_that_cannot_be_reached_is_told(run: Run) -> None:
 def test_an_order_whose_reply_was_lost_is_sent_once(run: Run, emulator: Emulator) -> None:
     emulator.faults.add("AddOrder", "accept-then-502")
     url = f"{emulator.spot_url}/0/private/AddOrder"
-    line = complaint(run("spot", url, "-d", json.dumps(ORDER), **environment(emulator)), 1)
+    line = complaint(run("spot", "-X", "POST", url, "-d", json.dumps(ORDER), **environment(emulator)), 1)
     assert "do not send it again" in line
     assert len(emulator.orders) == 1
 

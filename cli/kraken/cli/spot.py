@@ -93,7 +93,7 @@ def _no_number(text: str) -> NoReturn:
     "method",
     envvar="KRAKEN_SPOT_X",
     type=click.Choice(_METHODS),
-    help="HTTP method; by default the documented one of the path, or GET.",
+    help="HTTP method; by default the documented one of a path that only reads, or GET.",
 )
 @click.option("-d", "--data", metavar="JSON", default="", help="Parameters, as a JSON object.")
 @click.option(
@@ -171,7 +171,10 @@ def _documented(path: str, method: str | None) -> tuple[str, Operation[Any] | No
     from kraken.spot.decode import find_operation
 
     operations = {each: found for each in _METHODS if (found := find_operation(f"{each} {path}"))}
-    method = method or next(iter(operations), "GET")
+    if method is None:
+        method = next(iter(operations), "GET")
+        if method in operations and operations[method].danger != "none":
+            raise Refused(f"{path} changes the account; say -X {method} if you mean it")
     return method, operations.get(method) or next(iter(operations.values()), None)
 
 
