@@ -118,7 +118,7 @@ def test_relative_prices(name: str) -> None:
 def test_unknown_arguments_are_refused_by_name() -> None:
     with SpotClient(KEY, SECRET, transport=FakeTransport()) as client:
         with pytest.raises(TypeError, match="pricee"):
-            client.trading.add_order(**ORDER, pricee="1")
+            client.trading.add_order(**{**ORDER, "pricee": "1"})
         with pytest.raises(TypeError, match="unexpected keyword argument 'pairs'"):
             client.market_data.get_ticker_information(pairs="XBTUSD")  # type: ignore[call-arg]
     operation = find_operation("POST /0/private/CancelOrder")
@@ -189,7 +189,15 @@ def test_the_three_forms_of_client_order_ids(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "a-client-order-id-22ch", "6d1b345e282140e2ad834ecb18a0687", "zd1b345e282140e2ad834ecb18a06876", "ä", "a b", 7],
+    [
+        "",
+        "a-client-order-id-22ch",
+        "6d1b345e282140e2ad834ecb18a0687",
+        "zd1b345e282140e2ad834ecb18a06876",
+        "ä",
+        "a b",
+        7,
+    ],
 )
 def test_other_client_order_ids(value: Any) -> None:
     words = refused(cl_ord_id=value)
@@ -215,7 +223,9 @@ def test_one_of_several_ids_is_needed(opener: Opener) -> None:
     for call in calls:
         with pytest.raises(InvalidRequest, match="one of txid, cl_ord_id is needed"):
             call()
-        with pytest.raises(InvalidRequest, match="txid and cl_ord_id exclude one another; allowed: one of txid, cl_ord_id"):
+        with pytest.raises(
+            InvalidRequest, match="txid and cl_ord_id exclude one another; allowed: one of txid, cl_ord_id"
+        ):
             call(txid="O1", cl_ord_id="mine")
     assert transport.requests == []
 
@@ -247,7 +257,7 @@ def test_lists_in_a_query(opener: Opener) -> None:
 
 @pytest.mark.parametrize("ids", [[], ["O"] * 51])
 def test_lists_that_are_too_short_or_too_long(opener: Opener, ids: list[str]) -> None:
-    with pytest.raises(InvalidRequest, match="get_orders_info: txid: .*List should have at"):
+    with pytest.raises(InvalidRequest, match=r"get_orders_info: txid: .*List should have at"):
         opener(transport=FakeTransport()).account_data.get_orders_info(txid=ids)
 
 
