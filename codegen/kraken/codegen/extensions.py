@@ -139,7 +139,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-name",
-        ("operation", "channel", "parameter", "property"),
+        ("operation", "parameter", "property"),
         _NAME,
         "The Python name, where the wire name is not one (`close[ordertype]`) or reads badly.",
     ),
