@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
@@ -73,6 +73,8 @@ def _json_object(text: str) -> dict[str, Any]:
         raise Refused(f"-d/--data: not valid JSON at {where}: {error.msg}") from None
     except ValueError as error:
         raise Refused(f"-d/--data: {error}") from None
+    except InvalidOperation:
+        raise Refused("-d/--data: a number has an exponent that is out of all bounds") from None
     except RecursionError:
         raise Refused("-d/--data: nested too deeply") from None
     if not isinstance(value, dict):
@@ -91,7 +93,7 @@ def _no_number(text: str) -> NoReturn:
     "method",
     envvar="KRAKEN_SPOT_X",
     type=click.Choice(_METHODS),
-    help="HTTP method; by default the documented one of the path, or GET.",
+    help="HTTP method; by default the documented one of a path that only reads, or GET.",
 )
 @click.option("-d", "--data", metavar="JSON", default="", help="Parameters, as a JSON object.")
 @click.option(
@@ -169,7 +171,10 @@ def _documented(path: str, method: str | None) -> tuple[str, Operation[Any] | No
     from kraken.spot.decode import find_operation
 
     operations = {each: found for each in _METHODS if (found := find_operation(f"{each} {path}"))}
-    method = method or next(iter(operations), "GET")
+    if method is None:
+        method = next(iter(operations), "GET")
+        if method in operations and operations[method].danger != "none":
+            raise Refused(f"{path} changes the account; say -X {method} if you mean it")
     return method, operations.get(method) or next(iter(operations.values()), None)
 
 

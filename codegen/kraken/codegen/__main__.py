@@ -15,15 +15,20 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="kraken-codegen", description="Turn the specs into code.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("build", "write the generated code"),
-        ("check", "fail if the generated code is not what the specs give"),
+        ("build", "write the generated code and pages"),
+        ("check", "fail if the generated code or pages are not what the specs give"),
         ("lint", "report mistakes in the specs"),
         ("catalogue", "list every operation, channel and method"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--specs", type=Path, help="folder of the specs")
         if name in ("build", "check"):
-            command.add_argument("--output", type=Path, help="folder of the generated code")
+            command.add_argument(
+                "--output", type=Path, help="folder of the generated code; that of the repository when left out"
+            )
+            command.add_argument(
+                "--docs", type=Path, help="folder of the generated pages; with --output, none when left out"
+            )
         if name == "catalogue":
             command.add_argument("-o", "--format", choices=["table", "json"], default="table", help="how to print it")
     return parser.parse_args(arguments)
@@ -62,10 +67,11 @@ def _run(chosen: argparse.Namespace) -> int:
                 )
     else:
         output = (chosen.output or build.REPOSITORY / "generated").resolve()
+        docs = chosen.docs or (None if chosen.output else build.REPOSITORY / "docs")
         if chosen.command == "build":
-            for name in build.build(specs, output):
+            for name in build.build(specs, output, docs):
                 print(name)
-        elif changed := build.differences(specs, output):
+        elif changed := build.differences(specs, output, docs):
             print(*changed, sep="\n", file=sys.stderr)
             print("differ from what the specs give; run `make generate`", file=sys.stderr)
             return 1

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from .build_ir import Builder
 from .check import check_documents, document_kind
 from .ir import Product
 from .load import Document, SpecError, load_documents
+from .pages import pages
 from .render import Files, Renderer
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -40,12 +42,21 @@ def load_products(specs: Path) -> list[Product]:
     return Builder(load_checked(specs)).build()
 
 
-def generate(specs: Path) -> Files:
-    """All generated files, formatted; nothing is written."""
+class Generated(NamedTuple):
+    """What comes out of the specs."""
+
+    code: Files
+    """By path below the `generated` folder."""
+    pages: Files
+    """Pages of the `docs` folder, by file name."""
+
+
+def generate(specs: Path) -> Generated:
+    """Everything that is generated, formatted; nothing is written."""
     documents = load_checked(specs)
     products = Builder(documents).build()
     errors = next((document for document in documents if document_kind(document) == "errors"), None)
-    return _format(Renderer(documents).render(products, errors))
+    return Generated(_format(Renderer(documents).render(products, errors)), pages(documents))
 
 
 def _format(files: Files) -> Files:
@@ -74,32 +85,54 @@ def write(files: Files, root: Path) -> None:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read(root: Path) -> Files:
-    """All files below a folder, without caches."""
+    """All files of the package below a folder, without caches."""
     return {
-        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
-        for path in sorted(root.rglob("*"))
+        path.relative_to(root).as_posix(): _text(path)
+        for path in sorted((root / "kraken").rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
 
 
-def build(specs: Path, output: Path) -> list[str]:
-    """Generate, then replace what is in the output folder. Returns the files that changed."""
-    files = generate(specs)
-    before = read(output) if output.is_dir() else {}
-    for name in before.keys() - files.keys():
+def _text(path: Path) -> str:
+    # Line ends stay as they are: a file with other ones is not what was generated.
+    return path.read_bytes().decode("utf-8", "replace")
+
+
+def build(specs: Path, output: Path, docs: Path | None = None) -> list[str]:
+    """Generate, then replace what is in the output folder. Returns the files that changed.
+
+    Args:
+        specs: Folder of the specs.
+        output: Folder of the generated code; in its package, whatever else is there is removed.
+        docs: Folder of the generated pages; without it they are not written. Other pages in it are left alone.
+    """
+    made = generate(specs)
+    changed = _differences(made, output, docs)
+    for name in read(output).keys() - made.code.keys():
         (output / name).unlink()
-    write({name: text for name, text in files.items() if before.get(name) != text}, output)
+    write({name: text for name, text in made.code.items() if name in changed}, output)
     for folder in sorted((path for path in output.rglob("*") if path.is_dir()), reverse=True):
         if not any(child.name != "__pycache__" for child in folder.iterdir()):
             shutil.rmtree(folder)
-    return sorted(name for name in files.keys() | before.keys() if files.get(name) != before.get(name))
+    if docs is not None:
+        write({name: text for name, text in made.pages.items() if f"{docs.name}/{name}" in changed}, docs)
+    return changed
 
 
-def differences(specs: Path, output: Path) -> list[str]:
-    """Files in which the output folder differs from what the specs give."""
-    files, present = generate(specs), read(output) if output.is_dir() else {}
-    return sorted(name for name in files.keys() | present.keys() if files.get(name) != present.get(name))
+def differences(specs: Path, output: Path, docs: Path | None = None) -> list[str]:
+    """Files in which the output folder, and that of the pages, differ from what the specs give."""
+    return _differences(generate(specs), output, docs)
+
+
+def _differences(made: Generated, output: Path, docs: Path | None) -> list[str]:
+    wanted, present = dict(made.code), read(output)
+    if docs is not None:
+        for name, text in made.pages.items():
+            wanted[f"{docs.name}/{name}"] = text
+            if (docs / name).is_file():
+                present[f"{docs.name}/{name}"] = _text(docs / name)
+    return sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))

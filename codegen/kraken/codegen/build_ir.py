@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .check import document_kind, find_reference, operations
-from .ir import Channel, Example, Field, Group, Json, Method, ModelModule, Operation, Product, PyType, Row, Socket
+from .check import document_kind, find_reference
+from .ir import (
+    Channel,
+    Example,
+    Field,
+    Group,
+    Json,
+    Method,
+    ModelModule,
+    Operation,
+    Product,
+    PyType,
+    Row,
+    Socket,
+    attribute,
+    pascal,
+)
 from .load import Document, Pointer, Problem, SpecError
+from .places import channels, operations
 
 REQUEST, RESPONSE, STREAM = "request", "response", "stream"
 
@@ -54,20 +71,36 @@ class Builder:
 
     def __init__(self, documents: list[Document]) -> None:
         self.documents = documents
-        self.by_path: dict[Path, Document] = {document.path: document for document in documents}
+        self.by_path: dict[Path, Document] = {document.path.resolve(): document for document in documents}
         self.products: dict[str, Product] = {}
         self.problems: list[Problem] = []
         self.sides: dict[tuple[str, str], str] = {}
+        self.origins: dict[tuple[str, str], tuple[str, Pointer]] = {}
+        """Where the classes of each module come from."""
 
     def build(self) -> list[Product]:
         for document in self.documents:
-            if document_kind(document) == "openapi" and document.data.get("paths"):
+            if any(operations(document)):
                 self._rest(document)
-            elif document_kind(document) == "asyncapi" and document.data.get("channels"):
+            elif any(channels(document)):
                 self._websocket(document)
+        for document in self.documents:
+            self._check_tokens(document)
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
+
+    def _check_tokens(self, document: Document) -> None:
+        """The call that gives a socket's token must be there."""
+        product = self.products.get(document.data.get("x-kraken-product", ""))
+        known = (
+            [operation.operation_id for group in product.groups for operation in group.operations] if product else []
+        )
+        for name, server in document.data["servers"].items() if any(channels(document)) else ():
+            token = server.get("x-kraken-token")
+            if token is not None and token not in known:
+                what = f"x-kraken-token: no operation {token!r}"
+                self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
 
     # ------------------------------------------------------------------ REST
 
@@ -82,13 +115,18 @@ class Builder:
             product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name
         )
         for at, operation in operations(document):
-            group.operations.append(self._operation(document, product, group, at, operation))
+            built = self._operation(document, product, group, at, operation)
+            if any(other.name == built.name for other in group.operations):
+                self._problem(
+                    document, at, f"{built.name}: another operation has this name", "x-kraken-name with another name"
+                )
+            group.operations.append(built)
         product.groups.append(group)
 
     def _operation(self, document: Document, product: Product, group: Group, at: Pointer, raw: Json) -> Operation:
         name = raw.get("x-kraken-name") or snake(raw["operationId"])
         module = self._module(document)
-        encoding, fields, request = self._request(document, at, raw)
+        encoding, fields, request = self._request(document, at, raw, pascal(name) + "Request")
         request["description"] = f"Arguments of `{name}`."
         client_id, cost = raw.get("x-kraken-client-order-id", {}), raw["x-kraken-cost"]
         result, result_model, result_description = self._result(document, at, raw)
@@ -117,16 +155,37 @@ class Builder:
             result_description=result_description,
             examples=tuple(Example(**example) for example in raw["x-kraken-examples"]),
             client_order_id=client_id.get("field", ""),
-            client_order_id_unless=tuple(client_id.get("unless", ())),
-            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
+            client_order_id_unless=_names(client_id.get("unless", ())),
+            order_ids=_names(raw.get("x-kraken-order-ids", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
             deprecated=raw.get("deprecated", False),
             replaced_by=raw.get("x-kraken-replaced-by", ""),
         )
         self._check_names(document, at, raw, fields)
+        self._check_arguments(document, at, fields, "options")
+        self._claim(document, at, module, built.request)
         module.requests[built.request] = request
         return built
+
+    def _check_arguments(self, document: Document, at: Pointer, fields: list[Field], own: str) -> None:
+        """Each argument of a method has a name of its own; `own` is one that every method has."""
+        seen = {own}
+        for field in fields:
+            if field.name in seen:
+                self._problem(
+                    document, at, f"{field.name}: two arguments have this name", "x-kraken-name with another name"
+                )
+            seen.add(field.name)
+
+    def _claim(self, document: Document, at: Pointer, module: ModelModule, name: str) -> None:
+        """A class comes from one place; another one of the same name would silently take its place."""
+        origin = self.origins.setdefault((module.module, name), (document.name, at))
+        if origin != (document.name, at):
+            line = next(each.line(origin[1]) for each in self.documents if each.name == origin[0])
+            self._problem(
+                document, at, f"{name}: specs/{origin[0]}:{line} has a class of this name too", "another name"
+            )
 
     def _check_names(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> None:
         """Keys that name request fields must name ones that exist."""
@@ -142,13 +201,14 @@ class Builder:
             "x-kraken-exclusive": [name for group in raw.get("x-kraken-exclusive", []) for name in group],
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
+            "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
         }
         for key, names in named.items():
             for name in names:
                 if name not in known:
                     self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
 
-    def _request(self, document: Document, at: Pointer, raw: Json) -> tuple[str, list[Field], Json]:
+    def _request(self, document: Document, at: Pointer, raw: Json, class_name: str) -> tuple[str, list[Field], Json]:
         """How arguments travel, the fields, and the schema of the model that checks them."""
         properties: Json = {}
         required: list[str] = []
@@ -177,7 +237,7 @@ class Builder:
                 fields.append(self._field(where, pointer, wire, item, is_required, "body"))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
-        self._alias(document, fields)
+        self._alias(self._module(document), class_name, fields)
         return (
             encoding,
             fields,
@@ -198,23 +258,24 @@ class Builder:
             place=place,
         )
 
-    def _alias(self, document: Document, fields: list[Field]) -> None:
-        module = self._module(document)
+    def _alias(self, module: ModelModule, class_name: str, fields: list[Field]) -> None:
         for field in fields:
-            if field.name != field.wire:
-                module.aliases[field.wire] = field.name
+            if field.attribute != field.wire:
+                module.aliases[f"{class_name}.{field.wire}"] = field.attribute
 
     def _result(self, document: Document, at: Pointer, raw: Json) -> tuple[PyType, str, str]:
         """Type of what a call returns, what it is checked against, and its description."""
         responses = raw["responses"]
         status = next((code for code in ("200", "201", "202") if code in responses), None)
-        content = responses.get(status, {}).get("content", {}) if status else {}
+        content: Json = responses.get(status, {}).get("content", {}) if status else {}
         pointer: Pointer = (*at, "responses", status or "")
-        if not content:
-            self._problem(document, at, f"{raw['operationId']}: no content for status 200", "application/json")
+        media = next(iter(content), "")
+        schema = content[media].get("schema") if content else None
+        if schema is None:
+            self._problem(
+                document, pointer, f"{raw['operationId']}: no content for status 200", "application/json with a schema"
+            )
             return PyType("None"), "None", ""
-        media, body = next(iter(content.items()))
-        schema = body["schema"]
         if media != "application/json":
             return PyType("bytes"), "bytes", responses[status]["description"]
         if document.data["x-kraken-envelope"] == "spot":
@@ -289,12 +350,13 @@ class Builder:
         if "x-kraken-subscribe" in raw:
             subscription, fields = self._parameters(document, (*at, "x-kraken-subscribe"), raw["x-kraken-subscribe"])
             found = self._deref(document, (*at, "messages", subscribed), raw["messages"].get(subscribed, {}))
-            if not subscribed or "payload" not in found[2]:
-                self._problem(
-                    document, at, f"{at[-1]}: no message that acknowledges a subscription", "<Name>Subscribed"
-                )
+            payload = found[2].get("payload", {})
+            if not subscribed or not str(payload.get("$ref", "")).endswith(f"/schemas/{subscribed}"):
+                what = f"{at[-1]}: no message that acknowledges a subscription"
+                allowed = "<Name>Subscribed, its payload a $ref to the schema of the same name"
+                self._problem(document, (*at, "messages"), what, allowed)
             else:
-                self._hint(found[0], (*found[1], "payload"), found[2]["payload"], STREAM)
+                self._hint(found[0], (*found[1], "payload"), payload, STREAM)
                 self._messages_module(document).template_data[subscribed] = {
                     "tag_field": "channel",
                     "tag": raw["address"],
@@ -305,6 +367,7 @@ class Builder:
         else:
             kind = self._hint(document, (*frame_at, "properties", "data"), data, STREAM)
             item = self._hint(document, frame_at, data["items"], STREAM) if data.get("type") == "array" else kind
+            self._check_key(document, at, overflow, data)
         return Channel(
             **self._common(document, product, raw),
             message=message,
@@ -316,7 +379,7 @@ class Builder:
             subscription=subscription,
             subscribed=subscribed,
             fields=tuple(fields),
-            unsubscribe=tuple(raw.get("x-kraken-unsubscribe", ())),
+            unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -328,6 +391,7 @@ class Builder:
         schema = message.get("payload", {}).get("properties", {}).get("params")
         if schema is not None:
             params, fields = self._parameters(where, (*source, "payload", "properties", "params"), schema)
+        self._check_arguments(document, at, fields, "timeout")
         result = frame["properties"].get("result")
         client_id = raw.get("x-kraken-client-order-id", {})
         self._check_names(document, at, raw, fields)
@@ -340,12 +404,20 @@ class Builder:
             reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")),
             fields=tuple(fields),
             client_order_id=client_id.get("field", ""),
-            client_order_id_unless=tuple(client_id.get("unless", ())),
-            order_ids=tuple(raw.get("x-kraken-order-ids", ())),
-            replies_per=tuple(raw.get("x-kraken-replies", {}).get("per", ())),
+            client_order_id_unless=_names(client_id.get("unless", ())),
+            order_ids=_names(raw.get("x-kraken-order-ids", ())),
+            replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
         )
+
+    def _check_key(self, document: Document, at: Pointer, overflow: Json, data: Json) -> None:
+        """The fields that tell items apart must be there."""
+        _, _, item = self._deref(document, at, data.get("items", data))
+        for name in overflow.get("key", ()):
+            if name not in item.get("properties", {}):
+                what = f"x-kraken-overflow: no field {name!r} in an item"
+                self._problem(document, (*at, "x-kraken-overflow"), what, ", ".join(item.get("properties", {})))
 
     def _message(self, document: Document, at: Pointer, raw: Json, kind: str) -> tuple[str, Pointer, Json]:
         """Name, pointer and schema of the frame that a channel or a method receives."""
@@ -356,8 +428,15 @@ class Builder:
                 document, (*at, "messages"), f"{at[-1]}: no received message", f"one whose name ends with {suffix}"
             )
             raise SpecError(self.problems)
-        _, source, message = self._deref(document, (*at, "messages", name), raw["messages"][name])
-        return name, (*source, "payload"), message["payload"]
+        where, source, message = self._deref(document, (*at, "messages", name), raw["messages"][name])
+        frame = message.get("payload", {})
+        mark = {"channel": "channel", "reply": "method"}[kind]
+        if "const" not in frame.get("properties", {}).get(mark, {}):
+            what = f"{name}: no payload that says whose it is"
+            self._problem(where, source, what, f"properties with {mark}: {{const: {raw['address']}}}")
+            raise SpecError(self.problems)
+        self._claim(where, source, self._messages_module(document), name)
+        return name, (*source, "payload"), frame
 
     def _parameters(self, document: Document, at: Pointer, schema: Json) -> tuple[str, list[Field]]:
         """Name of the model of WebSocket parameters, and the fields."""
@@ -367,7 +446,6 @@ class Builder:
             self._field(where, (*source, "properties", wire), wire, item, wire in resolved.get("required", []), "body")
             for wire, item in resolved.get("properties", {}).items()
         ]
-        self._alias(where, fields)
         self._add_class(where, source, name, resolved, REQUEST)
         return name, fields
 
@@ -429,8 +507,10 @@ class Builder:
 
     def _module(self, document: Document) -> ModelModule:
         """The models module of a document: one per REST group, one for all WebSocket parameters."""
-        name = Path(document.name).stem if document_kind(document) == "openapi" else "websocket"
-        return self._named_module(document, f"models.{name}")
+        if document_kind(document) == "asyncapi":
+            return self._named_module(document, "models.websocket")
+        group = document.data.get("x-kraken-group") or Path(document.name).stem
+        return self._named_module(document, f"models.{group}")
 
     def _messages_module(self, document: Document) -> ModelModule:
         return self._named_module(document, "messages")
@@ -449,6 +529,7 @@ class Builder:
         if known != side:
             self._problem(document, at, f"{name}: used in a {known} and in a {side}", "one schema for each")
             return module
+        self._claim(document, at, module, name)
         if "x-kraken-row" in schema:
             if name not in module.rows:
                 module.rows[name] = self._row(document, at, name, schema, side)
@@ -465,9 +546,10 @@ class Builder:
         if "required" in schema:
             built["required"] = schema["required"]
         for wire, item in schema.get("properties", {}).items():
-            name_ = python_name(wire, item.get("x-kraken-name"))
-            if name_ != wire:
-                module.aliases[wire] = name_
+            chosen = python_name(wire, item.get("x-kraken-name"))
+            chosen = chosen if side == STREAM else attribute(chosen)
+            if chosen != wire:
+                module.aliases[f"{name}.{wire}"] = chosen
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
             module.template_data[name] = {"entries": schema["x-kraken-rows"], "entry_type": value.text}
@@ -555,8 +637,13 @@ class Builder:
         self.problems.append(document.problem(at, what, allowed))
 
 
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of request fields as the models have them."""
+    return tuple(map(attribute, names))
+
+
 def _groups(raw: Json, key: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(group) for group in raw.get(key, ()))
+    return tuple(map(_names, raw.get(key, ())))
 
 
 def _is_class(schema: Json) -> bool:

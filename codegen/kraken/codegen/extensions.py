@@ -30,7 +30,7 @@ def _enum(*values: str) -> Json:
 
 _TEXT: Json = {"type": "string", "minLength": 1}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
-_NAME: Json = {"type": "string", "pattern": "^[a-z_][a-z0-9_]*$"}
+_NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
@@ -58,7 +58,9 @@ EXTENSIONS: tuple[Extension, ...] = (
         "x-kraken-envelope",
         ("document",),
         _enum("spot", "futures", "bare"),
-        "How replies are wrapped: `spot` is `{error, result}`, `futures` is `{result, serverTime, ...}`, `bare` is not wrapped.",
+        "How replies are wrapped: `spot` is `{error, result}`, `futures` is `{result, serverTime, ...}`, `bare` is not wrapped. "
+        "Only for REST.",
+        True,
     ),
     # ------------------------------------------------------------------ operations, channels and methods
     Extension(
@@ -178,7 +180,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-name",
-        ("operation", "channel", "parameter", "property"),
+        ("operation", "parameter", "property"),
         _NAME,
         "The Python name, where the wire name is not one (`close[ordertype]`) or reads badly.",
     ),

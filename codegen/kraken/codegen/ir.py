@@ -35,6 +35,11 @@ class Field:
     place: str = "body"
     """`path`, `query` or `body`."""
 
+    @property
+    def attribute(self) -> str:
+        """Its name in the model."""
+        return attribute(self.name)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -236,6 +241,30 @@ class Product:
     url: str = ""
     sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
+
+
+_METHODS_OF_MODELS = frozenset(
+    (
+        "construct",
+        "copy",
+        "dict",
+        "from_orm",
+        "json",
+        "parse_file",
+        "parse_obj",
+        "parse_raw",
+        "register",
+        "schema",
+        "schema_json",
+        "update_forward_refs",
+        "validate",
+    )
+)
+
+
+def attribute(name: str) -> str:
+    """The attribute of a pydantic model that holds a field, which must not hide one of the model's own methods."""
+    return name + "_" if name in _METHODS_OF_MODELS or name.startswith("model_") else name
 
 
 def pascal(snake: str) -> str:

@@ -89,11 +89,11 @@ def _operation_fields(operation: Operation) -> str:
         "danger": operation.danger,
         "counter": operation.counter,
         "cost": operation.cost,
-        "path_fields": tuple(field.name for field in operation.fields if field.place == "path"),
+        "path_fields": tuple(field.attribute for field in operation.fields if field.place == "path"),
         "query_fields": tuple(
-            field.name for field in operation.fields if field.place == "query" and operation.encoding != "query"
+            field.attribute for field in operation.fields if field.place == "query" and operation.encoding != "query"
         ),
-        "list_fields": tuple(field.name for field in operation.fields if field.is_list),
+        "list_fields": tuple(field.attribute for field in operation.fields if field.is_list),
         "client_order_id": operation.client_order_id,
         "client_order_id_unless": operation.client_order_id_unless,
         "order_ids": operation.order_ids,
@@ -128,7 +128,7 @@ def _channel_fields(channel: Channel) -> str:
         "socket": channel.socket,
         "auth": channel.auth == "required",
         "parameters": channel.subscription,
-        "each": next((field.name for field in channel.fields if field.is_list), ""),
+        "each": next((field.attribute for field in channel.fields if field.is_list), ""),
         "unsubscribe": channel.unsubscribe,
         "policy": channel.policy,
         "key": channel.key,

@@ -610,7 +610,7 @@ class SpotWSClient(WebSocketClient):
                 "fee_preference": fee_preference,
                 "stp_type": stp_type,
                 "sender_sub_id": sender_sub_id,
-                "validate": validate,
+                "validate_": validate,
                 "no_mpp": no_mpp,
                 "stop_price": stop_price,
                 "trigger": trigger,

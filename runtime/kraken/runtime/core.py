@@ -6,10 +6,11 @@ import random
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
+from . import checks
 from ._version import __version__
 from .call import Flow, call_flow
 from .errors import (
@@ -18,7 +19,6 @@ from .errors import (
     ErrorTable,
     ExchangeError,
     Facts,
-    InvalidRequest,
     KrakenError,
     NotSent,
     OrderStateUnknown,
@@ -66,22 +66,18 @@ class Core:
         random_: Callable[[], float] = random.random,
     ) -> None:
         self.product = product
-        self.url = (url or default_url).rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise InvalidRequest(f"url: {url!r} is not an address; allowed: https://host", Facts(sent=False))
+        self.url = checks.base_url(url or default_url)
         self.signer = SpotSigner(key, secret) if key or secret else None
         self.nonce = nonce or (nonce_source(key) if self.signer else None)
         self.otp = otp
-        self.proxy = proxy
+        self.proxy = proxy and checks.proxy_url(proxy)
         self.verify = verify
-        self.timeout = timeout
+        self.timeout = checks.seconds(timeout)
         self.retries = retries
         self.use_custom_exceptions = use_custom_exceptions
         self.user_agent = f"kraken-typed-sdk/{__version__}"
         self._random = random_
         self._table: ErrorTable | None = None
-        self._generic: dict[tuple[str, str, bool, bool], Operation[Any]] = {}
 
     def __repr__(self) -> str:
         return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
@@ -104,8 +100,7 @@ class Core:
         if operation.client_order_id:
             arguments = _with_client_order_id(operation, arguments)
         encoded = encode_arguments(operation, arguments, chosen.extra)
-        ids = {name: encoded.values[name] for name in operation.order_ids if name in encoded.values}
-        facts = Facts(operation.name, sent=True, ids=ids, cl_ord_id=_one_text(ids.get(operation.client_order_id)))
+        facts = _identified(Facts(operation.name, sent=True), operation, encoded.values)
         validate = codec(operation).result.validate_python
 
         def decode(outcome: Reply | Lost) -> T | KrakenError:
@@ -121,20 +116,20 @@ class Core:
     ) -> Callable[[], Request]:
         signed = self._signed(operation)
         target = f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path
-        headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **(options.headers or {})}
-        timeout = self.timeout if options.timeout is None else options.timeout
+        headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **checks.header_fields(options.headers)}
+        timeout = self.timeout if options.timeout is None else checks.seconds(options.timeout)
         is_json = operation.encoding == "json"
         rest = "" if is_json else form(encoded.body, as_text)
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
 
         def build() -> Request:
             if signed is None:
-                return Request(operation.method, target, headers, b"", timeout)
+                body = _json_body(encoded.body) if is_json else rest.encode("ascii")
+                typed = {**headers, "Content-Type": content_type} if body else headers
+                return Request(operation.method, target, typed, body, timeout)
             nonce = self._next_nonce()
             if is_json:
-                from .encoding import json_body
-
-                body = json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
+                body = _json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
             else:
                 otp = f"&{form(self._otp_pairs())}" if self.otp is not None else ""
                 body = f"nonce={nonce}{otp}{'&' if rest else ''}{rest}".encode("ascii")
@@ -157,7 +152,10 @@ class Core:
 
     def _next_nonce(self) -> int:
         assert self.nonce is not None
-        return self.nonce()
+        nonce = self.nonce()
+        if not isinstance(nonce, int):
+            raise checks.refused(f"nonce: the function gave {nonce!r}; allowed: an int")
+        return nonce
 
     def _otp_pairs(self) -> list[tuple[str, str]]:
         if self.otp is None:
@@ -181,6 +179,8 @@ class Core:
             return validate(result)
         except ValueError as error:
             assert isinstance(outcome, Reply)
+            # Its traceback would hold the reply, in which there may be a token.
+            error.__traceback__ = None
             hint = (
                 "Kraken carried the request out; the raw reply is in facts.body"
                 if operation.danger != "none"
@@ -195,6 +195,7 @@ class Core:
     def _unwrap(self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options) -> Any:
         """The result inside of a reply, or the error that the reply or its loss means."""
         from .envelopes import ENVELOPES, Unreadable
+        from .json import MALFORMED
         from .json import decode as decode_json
 
         if isinstance(outcome, Lost):
@@ -203,7 +204,7 @@ class Core:
             options.on_reply(outcome)
         try:
             result = ENVELOPES[operation.envelope](decode_json(outcome.body), self.table, facts)
-        except (Unreadable, ValueError) as error:
+        except (Unreadable, *MALFORMED) as error:
             what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
             return self._unknown(what, operation, facts._replace(body=outcome.body), error)
         if outcome.status >= 500 and not isinstance(result, ExchangeError):
@@ -254,19 +255,16 @@ class Core:
         on_reply: Callable[[Reply], None] | None = None,
     ) -> Flow[Any]:
         """The call of any path, known or not, with plain values in and out. It is never repeated."""
-        from .json import decode, decode_plain
+        from .json import decode_plain
 
-        operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
-        extra: Mapping[str, Any] = (
-            decode(extra_params.encode()) if isinstance(extra_params, str) else extra_params or {}
-        )
-        pairs = _given({**(params or {}), **extra}, do_json)
+        operation = _generic_operation(self.product, method, uri, auth, do_json)
+        pairs = _given({**(params or {}), **_extra_params(extra_params)}, do_json)
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
-        facts = Facts(operation.key, sent=True, ids=dict(pairs) if operation.danger != "none" else {})
+        facts = _identified(Facts(operation.key, sent=True), operation, dict(pairs))
 
         def decode_reply(outcome: Reply | Lost) -> Any:
-            if return_raw and isinstance(outcome, Reply) and not outcome.body.lstrip().startswith(b"{"):
+            if return_raw and _is_file(outcome):
                 return outcome
             result = self._unwrap(outcome, operation, facts, options)
             if isinstance(outcome, Lost):
@@ -281,27 +279,32 @@ class Core:
 
     def prepare(self, method: str, uri: str, params: Mapping[str, Any] | None, *, auth: bool, do_json: bool) -> Request:
         """A request of the generic kind, signed but not sent."""
-        operation = self._generic_operation(method, uri, auth=auth, do_json=do_json)
+        operation = _generic_operation(self.product, method, uri, auth, do_json)
         encoded = _generic_encoded(operation, _given(params or {}, do_json), None)
         return self._builder(operation, encoded, _NO_OPTIONS, lenient_text)()
 
-    def _generic_operation(self, method: str, uri: str, *, auth: bool, do_json: bool) -> Operation[Any]:
-        key = (method, uri, auth, do_json)
-        operation = self._generic.get(key)
-        if operation is None:
-            operation = self._generic[key] = self._make_generic(method, uri, auth=auth, do_json=do_json)
-        return operation
 
-    def _make_generic(self, method: str, uri: str, *, auth: bool, do_json: bool) -> Operation[Any]:
-        method = method.upper()
-        path = uri if uri.startswith("/") else f"/{uri}"
-        known = import_module(f"kraken.{self.product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
-        encoding = "query" if method in ("GET", "DELETE") else "json" if do_json else "form"
-        danger = "none" if method == "GET" or not auth else "trades"
-        envelope = "spot"
-        if known is not None:
-            danger, envelope = known.danger, known.envelope
-        return Operation(path, method, path, "", auth=auth, encoding=encoding, envelope=envelope, danger=danger)
+@lru_cache(maxsize=256)
+def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json: bool) -> Operation[Any]:
+    method = checks.verb(method)
+    path = checks.path("uri", uri if uri.startswith("/") else f"/{uri}")
+    known = import_module(f"kraken.{product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
+    encoding = "query" if method in ("GET", "DELETE") else "json" if do_json else "form"
+    if known is not None:
+        return Operation(
+            path,
+            method,
+            path,
+            "",
+            auth=auth,
+            encoding=encoding,
+            envelope=known.envelope,
+            danger=known.danger,
+            client_order_id=known.client_order_id,
+            order_ids=known.order_ids,
+        )
+    danger = "none" if method == "GET" or not auth else "trades"
+    return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger)
 
 
 def _never_again(_error: KrakenError, _attempt: int) -> None:
@@ -311,7 +314,8 @@ def _never_again(_error: KrakenError, _attempt: int) -> None:
 def _generic_encoded(operation: Operation[Any], pairs: list[tuple[str, Any]], query_str: str | None) -> Encoded:
     path, _, query = operation.path.partition("?")
     as_query = operation.encoding == "query"
-    further = [part for part in (query, query_str, form(pairs, lenient_text) if as_query else "") if part]
+    added = checks.path("query_str", query_str or "")
+    further = [part for part in (query, added, form(pairs, lenient_text) if as_query else "") if part]
     return Encoded(path, "&".join(further), [] if as_query else pairs, {})
 
 
@@ -343,8 +347,39 @@ def _with_client_order_id(operation: Operation[Any], arguments: Mapping[str, Any
     return {**arguments, operation.client_order_id: str(uuid4())}
 
 
-def _one_text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _identified(facts: Facts, operation: Operation[Any], values: Mapping[str, Any]) -> Facts:
+    """Facts with what identifies the order that is placed, changed or cancelled."""
+    if operation.danger == "none":
+        return facts
+    names = operation.order_ids or [name for name in values if name != "otp"]
+    ids = {name: values[name] for name in names if name in values}
+    own = ids.get("cl_ord_id")
+    return facts._replace(ids=ids, cl_ord_id=own if isinstance(own, str) else None)
+
+
+def _is_file(outcome: Reply | Lost) -> bool:
+    """Whether a reply is a good one in another form than JSON, such as an export."""
+    return isinstance(outcome, Reply) and outcome.status < 300 and not outcome.body.lstrip().startswith(b"{")
+
+
+def _extra_params(given: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if not isinstance(given, str):
+        return given or {}
+    from .json import MALFORMED, decode
+
+    try:
+        params = decode(given.encode())
+    except MALFORMED:
+        params = None
+    if not isinstance(params, dict):
+        raise checks.refused("extra_params: the text is not a JSON object")
+    return params
+
+
+def _json_body(pairs: list[tuple[str, Any]]) -> bytes:
+    from .encoding import json_body
+
+    return json_body(pairs)
 
 
 _warned: set[str] = set()

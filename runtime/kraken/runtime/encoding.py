@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
-from .forms import form, text
+from .forms import form, segment
 from .json import WIRE, encode
 from .operation import Encoded, Operation
 
@@ -54,12 +54,12 @@ def encode_arguments(
             continue
         value = values[name]
         if name in operation.path_fields:
-            path = path.replace("{" + wire_name + "}", quote(text(value), safe=""))
+            path = path.replace("{" + wire_name + "}", segment(name, value))
         elif operation.encoding == "query" or name in operation.query_fields:
-            query.append((wire_name, text(value)))
+            query.append((wire_name, value))
         else:
             body.append((wire_name, value))
-    (query if operation.encoding == "query" else body).extend((extra or {}).items())
+    (query if operation.method in ("GET", "DELETE") else body).extend((extra or {}).items())
     return Encoded(path, form(query), body, {name: values[name] for name in given})
 
 
@@ -74,9 +74,10 @@ def validated(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> Ba
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
-    where = ".".join(map(str, error["loc"]))
+    field, *inside = error["loc"]
+    where = ".".join(map(str, (_argument(field), *inside)))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown argument; allowed: {', '.join(model.model_fields)}"
+        return f"{where}: unknown argument; allowed: {', '.join(map(_argument, model.model_fields))}"
     if error["type"] == "missing":
         return f"{where}: missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -84,6 +85,11 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         message = f"allowed: {error['ctx']['expected']}"
     shown = "" if message.startswith(repr(error["input"])) else f"{error['input']!r}: "
     return f"{where}: {shown}{message}"
+
+
+def _argument(field: str) -> str:
+    """The argument behind a field. Both bear the underscore of a keyword; one that only a model needs does not count."""
+    return field if iskeyword(field.removesuffix("_")) else field.removesuffix("_")
 
 
 def check_groups(
@@ -104,7 +110,10 @@ def check_groups(
 
 def json_body(pairs: Iterable[tuple[str, Any]]) -> bytes:
     """JSON text of some pairs; decimals that are text on the wire stay text."""
-    return encode({name: _wire(value) for name, value in pairs})
+    try:
+        return encode({name: _wire(value) for name, value in pairs})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the parameters cannot be JSON: {error}", Facts(sent=False)) from None
 
 
 def _wire(value: Any) -> Any:

@@ -36,7 +36,7 @@ def _spot_codes(body: Mapping[str, Any]) -> list[str]:
         return [str(code) for code in codes]
     value = body.get("value")
     objects = (value if isinstance(value, dict) else body).get("errors")
-    if not isinstance(objects, list):
+    if not isinstance(objects, list) or not all(isinstance(each, dict) for each in objects):
         raise Unreadable
     return [
         f"{each.get('severity', 'E')}{each.get('errorClass', 'General')}:{each.get('type', '')}" for each in objects

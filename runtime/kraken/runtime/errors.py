@@ -147,17 +147,21 @@ class ErrorRow(NamedTuple):
 
 
 class ErrorTable:
-    """Kraken's error codes: which exception each one becomes, what to do, and whether a retry can help."""
+    """Kraken's error codes: which exception each one becomes, what to do, and whether a retry can help.
+
+    Upper and lower case count alike: Kraken writes `Internal error` and `Internal Error`.
+    """
 
     def __init__(self, exact: Mapping[str, ErrorRow], prefixes: Mapping[str, ErrorRow]) -> None:
-        self._exact = exact
-        self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0]))
+        self._exact = {code.lower(): row for code, row in exact.items()}
+        self._prefixes = sorted(((code.lower(), row) for code, row in prefixes.items()), key=lambda item: -len(item[0]))
 
     def row(self, code: str) -> ErrorRow | None:
         """The row of a code, by its whole text or else by its longest known beginning."""
-        row = self._exact.get(code)
+        text = code.lower()
+        row = self._exact.get(text)
         if row is None:
-            row = next((row for prefix, row in self._prefixes if code.startswith(prefix)), None)
+            row = next((row for prefix, row in self._prefixes if text.startswith(prefix)), None)
         return row
 
     def error(self, code: str, facts: Facts = Facts()) -> ExchangeError:

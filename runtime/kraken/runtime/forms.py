@@ -7,20 +7,26 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from .errors import Facts, InvalidRequest
 
-__all__ = ["form", "lenient_text", "text"]
+__all__ = ["form", "lenient_text", "segment", "text"]
 
 
 def text(value: Any) -> str:
-    """A value as form or query text: plain decimals, `true` and `false`, lists with commas."""
+    """A value as form or query text: plain decimals, `true` and `false`, lists with commas.
+
+    Raises:
+        ValueError: It has no exact text.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value!r} is not a finite number")
         return format(value, "f")
     if isinstance(value, int):
         return str(value)
@@ -30,9 +36,7 @@ def text(value: Any) -> str:
         from .json import encode
 
         return encode(value).decode()
-    raise InvalidRequest(
-        f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal", Facts(sent=False)
-    )
+    raise ValueError(f"{value!r}: a {type(value).__name__} has no exact text; pass a str, an int or a Decimal")
 
 
 def lenient_text(value: Any) -> str:
@@ -52,6 +56,22 @@ def form(pairs: Iterable[tuple[str, Any]], as_text: Callable[[Any], str] = text)
     """URL-encoded text of some pairs, as urllib's `urlencode` gives it, which takes three times as long."""
     parts = []
     for name, value in pairs:
-        words = as_text(value)
-        parts.append(f"{_quoted_name(name)}={words if _PLAIN(words) else quote_plus(words)}")
+        try:
+            words = as_text(value)
+            parts.append(f"{_quoted_name(name)}={words if _PLAIN(words) else quote_plus(words)}")
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(f"{name}: {error}", Facts(sent=False)) from None
     return "&".join(parts)
+
+
+def segment(name: str, value: Any) -> str:
+    """A value as one segment of a path, which an empty one would turn into another path."""
+    words = text(value)
+    if words in ("", ".", ".."):
+        raise InvalidRequest(
+            f"{name}: {words!r} cannot be part of a path; allowed: a text that is not empty", Facts(sent=False)
+        )
+    try:
+        return quote(words, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{name}: {error}", Facts(sent=False)) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["WIRE", "decode", "decode_plain", "encode", "to_json"]
+__all__ = ["MALFORMED", "WIRE", "decode", "decode_plain", "encode", "to_json"]
 
 
 class _Wire:
@@ -21,6 +21,9 @@ def _number(text: str) -> float | Decimal:
     number = float(text)
     return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
 
+
+MALFORMED = (ValueError, ArithmeticError, RecursionError)
+"""What decoding raises: for broken JSON, for a number beyond all measure, for too many brackets."""
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 """JSON bytes to plain objects; every number with a fraction or exponent becomes a `Decimal` with all its digits."""
@@ -48,6 +51,8 @@ def to_json(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"{value!r} is not a finite number")
         return msgspec.Raw(format(value, "f").encode())
     if hasattr(value, "__wire__"):
         return value.__wire__()

@@ -18,7 +18,9 @@ T = TypeVar("T", bound=type)
 class ResponseModel(BaseModel):
     """What Kraken answers: unknown fields are kept, and are attributes like the known ones."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=()
+    )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Only what came: fields that the reply did not have are left out."""
@@ -42,7 +44,9 @@ class KeyedRows(ResponseModel):
 class RequestModel(BaseModel):
     """What is sent to Kraken: an unknown field or a wrong value is refused, by name."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=()
+    )
 
 
 class _Optional:

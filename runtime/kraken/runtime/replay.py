@@ -9,7 +9,7 @@ from typing import Any
 from .encoding import codec
 from .envelopes import ENVELOPES, Unreadable
 from .errors import DecodeError, Facts, InvalidRequest, KrakenError
-from .json import decode
+from .json import MALFORMED, decode
 from .operation import Operation
 
 __all__ = ["decode_reply"]
@@ -26,7 +26,7 @@ def decode_reply(operation: Operation[Any] | None, asked: str, raw: bytes | str,
         if isinstance(result, KrakenError):
             raise result
         return codec(operation).result.validate_python(result)
-    except (Unreadable, ValueError) as error:
+    except (Unreadable, *MALFORMED) as error:
         if isinstance(error, KrakenError):
             raise
         raise DecodeError("the reply does not have the documented form", facts) from error

@@ -205,10 +205,10 @@ class FakeTime:
 
 
 class Impatient(FakeTime):
-    """Waits between attempts take no time; only what sleeps for as long as a watchdog does waits to be moved."""
+    """Waits between attempts take no time; only what sleeps for as long as a watchdog or a budget waits to be moved."""
 
     async def sleep(self, seconds: float) -> None:
-        if seconds >= 5:
+        if seconds in (5.0, 10.0) or seconds > 60:
             await super().sleep(seconds)
         else:
             self.slept.append(seconds)

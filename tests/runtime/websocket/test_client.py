@@ -24,6 +24,7 @@ from runtime.websocket.fake import (
     TRADE,
     Client,
     Exchange,
+    FakeTime,
     Impatient,
     Peer,
     client,
@@ -243,13 +244,13 @@ def test_a_lost_reply_to_an_order_proves_nothing_and_the_order_is_sent_once(how:
 
 def test_some_replies_of_several_are_not_enough() -> None:
     async def script(peer: Peer, request: dict[str, Any]) -> bool:
-        await peer.reply(request, {"order_id": "A"})
+        await peer.reply(request, error="EOrder:Unknown order")
         peer.drop()
         return True
 
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange) as ws:
-            with pytest.raises(OrderStateUnknown, match="1 of 2 replies came") as caught:
+            with pytest.raises(OrderStateUnknown, match="1 of 2 replies came: EOrder:Unknown order") as caught:
                 await ws._call(CANCEL_ORDER, {"order_id": ["A", "B"]})
             assert caught.value.facts.ids == {"order_id": ["A", "B"]}
 
@@ -623,6 +624,39 @@ def test_a_ping_on_a_socket_that_is_reopened_waits_for_it() -> None:
             exchange.peers[0].drop()
             await until(lambda: any(isinstance(event, Dropped) for event in seen))
             assert (await ws._call(PING, {})).method == "pong"
+
+    run(scenario)
+
+
+def test_what_waits_for_a_lost_connection_does_not_wait_for_ever() -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with Exchange() as exchange, client(exchange, time, timeout=0.05) as ws:
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            exchange.refuse_with = 503
+            exchange.peers[0].drop()
+            await until(lambda: ws._sessions["public"].state == "connecting")
+            for waiting in (
+                ws._call(PING, {}),
+                ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe(),
+                ws.send_message({"method": "ping"}),
+            ):
+                with pytest.raises(NotSent, match=r"not made anew within 0\.05 s"):
+                    await waiting
+
+    run(scenario)
+
+
+def test_a_token_refusal_speaks_for_all_orders_of_a_request() -> None:
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        if request["params"]["token"] == "token-number-1":
+            await peer.reply(request, error="EAPI:Invalid token")
+            return True
+        return False
+
+    async def scenario() -> None:
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            assert len(await ws._call(CANCEL_ORDER, {"order_id": ["A", "B"]})) == 2
 
     run(scenario)
 

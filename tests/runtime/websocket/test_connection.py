@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
-from websockets.frames import BINARY, CONT, PING, TEXT, Close, Frame, Opcode
+from websockets.frames import Close, Frame, Opcode
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
@@ -89,13 +89,13 @@ def test_messages_are_whole_and_in_order_however_the_bytes_are_cut(
             data = (b"%d" % number * size)[:size]
             expected.append(data)
             if how == "fragments":
-                stream += frame(TEXT, data[: size // 2], fin=False)
-                stream += frame(PING, b"still there?")
-                stream += frame(CONT, data[size // 2 :])
+                stream += frame(Opcode.TEXT, data[: size // 2], fin=False)
+                stream += frame(Opcode.PING, b"still there?")
+                stream += frame(Opcode.CONT, data[size // 2 :])
             elif how == "binary":
-                stream += frame(BINARY, data)
+                stream += frame(Opcode.BINARY, data)
             else:
-                stream += (frame(PING, b"hello") if how == "ping before" else b"") + frame(TEXT, data)
+                stream += (frame(Opcode.PING, b"hello") if how == "ping before" else b"") + frame(Opcode.TEXT, data)
         position = 0
         while position < len(stream):
             for cut in cuts:
@@ -111,7 +111,7 @@ def test_a_ping_is_answered_and_a_close_ends_the_connection_even_without_hanging
     async def scenario() -> None:
         received: list[bytes] = []
         wire, answer = connected(received)
-        wire.data_received(answer + frame(PING, b"x"))
+        wire.data_received(answer + frame(Opcode.PING, b"x"))
         transport: Any = wire.transport
         assert len(transport.written) > 0
         assert wire.is_open

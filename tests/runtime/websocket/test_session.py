@@ -183,6 +183,7 @@ def test_connection_changes_are_events_with_reason_and_gap() -> None:
             events = ws.events()
             stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             await anext(stream)
+            time.now += 60
             exchange.refuse_with = 503
             await exchange.peers[0].close(1012, "restarting")
             await time.pass_sleep(0.5)
@@ -204,12 +205,27 @@ def test_connection_changes_are_events_with_reason_and_gap() -> None:
     run(scenario)
 
 
-def test_waits_between_attempts_double_up_to_a_limit_and_start_over_after_data() -> None:
+def test_a_connection_that_never_lasts_is_tried_less_and_less_often() -> None:
+    async def scenario() -> None:
+        time = Impatient()
+        async with Exchange() as exchange, client(exchange, time) as ws:
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            for number in range(8):
+                (await exchange.peer(number)).drop()
+            await exchange.peer(8)
+            waits = [seconds for seconds in time.slept if seconds < 5 or seconds == 8 or seconds > 15]
+            assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+
+    run(scenario)
+
+
+def test_waits_between_attempts_double_and_start_over_after_a_lasting_connection() -> None:
     async def scenario() -> None:
         time = Impatient()
         async with Exchange() as exchange, client(exchange, time) as ws:
             stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             await anext(stream)
+            time.now += 60
             exchange.refuse_with = 503
             exchange.peers[0].drop()
             await until(lambda: exchange.attempts >= 6)
@@ -292,6 +308,22 @@ def test_close_codes_that_are_final_end_all_streams(code: int) -> None:
                     await drain(stream)
             await until(lambda: any(isinstance(event, Failed) for event in seen))
             assert exchange.attempts == 1
+
+    run(scenario)
+
+
+def test_a_mistake_in_this_package_ends_streams_instead_of_leaving_them_waiting() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+
+            def mistake(code: int, reason: str) -> None:
+                raise ZeroDivisionError
+
+            ws._sessions["public"]._raise_if_fatal = mistake
+            exchange.peers[0].drop()
+            with pytest.raises(ConnectionLost, match="unexpected ZeroDivisionError"):
+                await drain(stream)
 
     run(scenario)
 

@@ -226,7 +226,7 @@ class Trading(Group):
                 "close_price": close_price,
                 "close_price2": close_price2,
                 "deadline": deadline,
-                "validate": validate,
+                "validate_": validate,
                 "userref": userref,
                 "cl_ord_id": cl_ord_id,
                 "asset_class": asset_class,

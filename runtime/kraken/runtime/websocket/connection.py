@@ -70,6 +70,7 @@ class Wire(ClientConnection):
         self._parts: list[bytes] = []
         self._missing = 0
         self._fragments: list[bytes] = []
+        self._lost_by: Exception | None = None
 
     @property
     def is_open(self) -> bool:
@@ -88,7 +89,12 @@ class Wire(ClientConnection):
     def ending(self) -> tuple[int, str]:
         """Close code and reason of a connection that has ended."""
         close = self.protocol.close_rcvd or self.protocol.close_sent
-        return (int(close.code), close.reason) if close else (1006, str(self.connection_exc or "connection lost"))
+        return (int(close.code), close.reason) if close else (1006, str(self._lost_by or "connection lost"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop when the transport has ended."""
+        self._lost_by = exc
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Called by the event loop with what arrived."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, get_args
 
 import msgspec
 
 from ..errors import DecodeError, Facts
+from ..json import MALFORMED
 from ..json import decode as decode_json
 
 __all__ = ["UnknownFrame", "frame_decoder"]
@@ -51,14 +53,15 @@ def frame_decoder(message: Any, reply: Any) -> Callable[[bytes], Any]:
             return decode_message(raw)
         except msgspec.ValidationError as error:
             unfit = error
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise _malformed(raw) from error
-        if b'"params"' not in raw:  # the mark of a request, which a recording may hold
-            try:
-                return decode_reply(raw)
-            except msgspec.ValidationError:
-                pass
-        content = decode_json(raw)
+        try:
+            if b'"params"' not in raw:  # the mark of a request, which a recording may hold
+                with suppress(msgspec.ValidationError):
+                    return decode_reply(raw)
+            content = decode_json(raw)
+        except MALFORMED as error:
+            raise _malformed(raw) from error
         if not isinstance(content, dict) or content.get("channel") in channels:
             raise _malformed(raw) from unfit
         return UnknownFrame(content)

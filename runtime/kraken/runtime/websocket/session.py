@@ -58,6 +58,8 @@ FIRST_REQUEST_ID = 2**32
 """Ids of our own requests start here, out of the way of ids that users choose for raw messages."""
 BATCH = 100
 """Most subscriptions that one request asks for."""
+STABLE = 10.0
+"""Seconds that a connection must have lasted for its end not to count as one more failed attempt."""
 TRIES = 3
 """A subscription that stays unanswered this often means that the connection is broken."""
 
@@ -279,12 +281,8 @@ class Session:
         """The subscriptions of an owner."""
         return [subscription for subscription in self._subscriptions.values() if owner in subscription.owners]
 
-    async def settle(self, owner: Owner, timeout: float | None = None) -> None:
+    async def settle(self, owner: Owner) -> None:
         """Wait until the exchange has answered each subscription of an owner.
-
-        Args:
-            owner: Whose subscriptions.
-            timeout: Seconds from when the socket is open; None for the session's own.
 
         Raises:
             NotSent: No connection could be made.
@@ -292,8 +290,8 @@ class Session:
             ReplyLost: One was not answered in time.
         """
         subscriptions = self.owned(owner)
-        await self.open()
-        seconds = timeout or self._backing.options.reply_timeout
+        seconds = self._backing.options.reply_timeout
+        await self._open_soon(seconds)
         try:
             async with asyncio.timeout(seconds):
                 for subscription in subscriptions:
@@ -410,8 +408,8 @@ class Session:
         try:
             while True:
                 wire = await self._connect(attempt)
-                heard = self._heard
-                gap = None if self._dropped_at is None else clock() - self._dropped_at
+                opened_at = clock()
+                gap = None if self._dropped_at is None else opened_at - self._dropped_at
                 emit(events.Open(self.name) if gap is None else events.Reopened(self.name, gap))
                 self._wire, self._was_open = wire, True
                 self._opened.set_result(wire)
@@ -431,10 +429,16 @@ class Session:
                     # An idle private socket is closed by the exchange again and again; the next request opens it.
                     self._dropped_at = None
                     return
-                attempt = 0 if self._heard > heard else attempt + 1
+                attempt = 0 if clock() - opened_at >= STABLE else attempt + 1
                 await self._pause(attempt)
         except KrakenError as error:
             self._give_up(error)
+        except Exception as error:
+            # A mistake of ours must end streams with an error, not leave them waiting for ever.
+            log.exception("%s: the connection is given up because of an error in this package", self.name)
+            lost = ConnectionLost(f"given up because of an unexpected {type(error).__name__}", Facts(self.name))
+            lost.__cause__ = error
+            self._give_up(lost)
 
     async def _connect(self, attempt: int) -> Wire:
         """Try until the socket is open; give up only where trying again cannot help, or before the first time."""
@@ -528,6 +532,7 @@ class Session:
         for exchange in self._exchanges.values():
             if not exchange.future.done():
                 exchange.future.set_exception(_Unanswered(why, exchange.replies))
+                exchange.future.exception()
         self._exchanges.clear()
         for route in self._routes.values():
             route.last = None
@@ -577,10 +582,13 @@ class Session:
             if not batch:
                 self._report_restored()
                 await self._changed.wait()
-            elif leaving:
-                await self._end(wire, batch)
-            else:
-                await self._begin(wire, batch)
+                continue
+            try:
+                await (self._end(wire, batch) if leaving else self._begin(wire, batch))
+            except KrakenError as error:
+                # The connection is closing, or there is no token. What `_connect` makes of that is right here too.
+                log.info("%s: connecting anew: %s", self.name, error)
+                return
 
     def _next_batch(self) -> tuple[bool, list[Subscription]]:
         """Subscriptions that one request can end (True) or begin (False); none when all is as it should be."""
@@ -636,7 +644,7 @@ class Session:
                 self._admit(subscription, reply)
             elif not await self._can_retry([subscription], words):
                 self._refuse(subscription, words)
-        if shared and await self._can_retry(open_ends, shared):
+        if shared and open_ends and await self._can_retry(open_ends, shared):
             return
         for subscription in open_ends:
             # How the exchange sees these is unknown, so they are ended first and then begun anew.
@@ -717,7 +725,7 @@ class Session:
         """
         seconds = timeout or self._backing.options.reply_timeout
         replies = await self._call_once(method, parameters, facts, seconds)
-        if method.auth and all(self._wants_token(refusal(reply)) for reply in replies):
+        if method.auth and all(map(self._wants_token, replies)):
             assert self._tokens is not None
             self._tokens.discard()
             replies = await self._call_once(method, parameters, facts, seconds)
@@ -732,10 +740,11 @@ class Session:
                 raise NotSent("the connection changed before the request was sent", facts._replace(sent=False))
         expected = sum(len(parameters[name]) for name in method.replies_per if isinstance(parameters.get(name), list))
         try:
-            return await self._ask(wire, method.name, parameters, seconds, expected or 1)
+            return await self._ask(wire, method.name, parameters, seconds, expected or 1, self._wants_token)
         except _Unanswered as lost:
             facts = facts._replace(sent=True)
-            got = f"; {len(lost.replies)} of {expected} replies came" if lost.replies else ""
+            words = "".join(f": {said}" for said in filter(None, map(refusal, lost.replies)))
+            got = f"; {len(lost.replies)} of {expected} replies came{words}" if lost.replies else ""
             if method.danger:
                 facts = facts._replace(
                     hint="look the order up by its ids before deciding anything; it is not sent again"
@@ -750,12 +759,19 @@ class Session:
         if method.danger and self._was_open and self.state == "connecting":
             raise NotSent("the connection is down and being made anew", facts._replace(sent=False))
         try:
-            async with asyncio.timeout(max(seconds, self._backing.wire.timeout)):
-                return await self.open()
-        except TimeoutError:
-            raise NotSent("no connection in time", facts._replace(sent=False)) from None
+            return await self._open_soon(seconds)
         except NotSent as error:
             raise NotSent(str(error.args[0]), facts._replace(sent=False)) from error
+
+    async def _open_soon(self, seconds: float) -> Wire:
+        """The open wire. A first connection has its number of attempts, one that is made anew these seconds."""
+        try:
+            async with asyncio.timeout(seconds if self._was_open else None):
+                return await self.open()
+        except TimeoutError:
+            raise NotSent(
+                f"the connection is down, and was not made anew within {seconds:g} s", Facts(self.name, sent=False)
+            ) from None
 
     async def send(self, message: dict[str, Any], auth: bool) -> None:
         """Send a message as it is, with a token among its parameters if `auth`; replies are not waited for.
@@ -763,7 +779,7 @@ class Session:
         Raises:
             NotSent: There is no connection.
         """
-        wire = await self.open()
+        wire = await self._open_soon(self._backing.options.reply_timeout)
         if auth and self._tokens is not None:
             message = {**message, "params": {**(message.get("params") or {}), "token": await self._tokens.get()}}
         if wire is not self._wire or not wire.is_open:
@@ -795,8 +811,8 @@ class Session:
             self._exchanges.pop(number, None)
         return exchange.replies
 
-    def _wants_token(self, words: str | None) -> bool:
-        return self._retry_class(words) == "fresh-token"
+    def _wants_token(self, reply: Any) -> bool:
+        return self._retry_class(refusal(reply)) == "fresh-token"
 
     def _retry_class(self, words: str | None) -> str:
         row = self._backing.errors.row(words) if words else None

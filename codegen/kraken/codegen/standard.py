@@ -1,0 +1,166 @@
+"""Whether a document is what OpenAPI 3.1 or AsyncAPI 3.0 ask for, said with the line of the mistake."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft7Validator, Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_spec_validator.validation.exceptions import DuplicateOperationIDError
+
+from .load import Document, Pointer, Problem
+from .places import Json, is_schema, label, operations, parameters, schemas
+
+VERSIONS = {"openapi": "3.1.", "asyncapi": "3.0."}
+
+KINDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def check_standard(document: Document, kind: str) -> Iterator[Problem]:
+    """Mistakes by the standard of the document's kind."""
+    version = document.data[kind]
+    if not str(version).startswith(VERSIONS[kind]):
+        yield document.problem((kind,), f"{kind}: version {version!r}", f"{VERSIONS[kind]}x")
+    elif kind == "asyncapi":
+        yield from violations(document, (), _asyncapi_validator().iter_errors(document.data))
+    else:
+        yield from _check_openapi(document)
+
+
+@cache
+def _asyncapi_validator() -> Draft7Validator:
+    text = (Path(__file__).parent / "standards" / "asyncapi-3.0.0.json").read_text(encoding="utf-8")
+    return Draft7Validator(json.loads(text))
+
+
+def _check_openapi(document: Document) -> Iterator[Problem]:
+    """The standard's own schema, then JSON Schema's, then what they cannot say. Each relies on the one before."""
+    validator = OpenAPIV31SpecValidator(document.data, base_uri=document.path.resolve().as_uri())
+    checks: tuple[Callable[[], Iterable[Problem]], ...] = (
+        lambda: violations(document, (), validator.schema_validator.iter_errors(document.data)),
+        lambda: _check_schemas(document),
+        lambda: _check_path_parameters(document),
+        lambda: violations(document, (), _further(validator)),
+    )
+    for check in checks:
+        problems = list(check())
+        yield from problems
+        if problems:
+            return
+
+
+def _further(validator: OpenAPIV31SpecValidator) -> Iterator[ValidationError]:
+    # Operation ids must be unique among all documents, which is checked elsewhere.
+    return (error for error in validator.iter_errors() if not isinstance(error, DuplicateOperationIDError))
+
+
+def _check_schemas(document: Document) -> Iterator[Problem]:
+    validator = Draft202012Validator(
+        Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+    for at, schema in schemas(document):
+        if not any(is_schema(at[:length]) for length in range(len(at))):
+            yield from violations(document, at, validator.iter_errors(schema))
+
+
+def _check_path_parameters(document: Document) -> Iterator[Problem]:
+    declared = {at: parameter for at, parameter in parameters(document) if parameter["in"] == "path"}
+    for at, operation in operations(document):
+        names = set(re.findall(r"\{([^}]*)\}", str(at[1])))
+        own = {each["name"]: where for where, each in declared.items() if where[: len(at)] == at}
+        shared = any("$ref" in each for each in operation.get("parameters", []))
+        for name in sorted(names - own.keys()):
+            if not shared:
+                yield document.problem(at, f"{label(at)}: no path parameter {name!r}", "one per name in the path")
+        for name in sorted(own.keys() - names):
+            allowed = ", ".join(sorted(names)) or "none, the path has no names in braces"
+            yield document.problem(own[name], f"{name}: is not in the path", allowed)
+
+
+def violations(document: Document, at: Pointer, errors: Iterable[ValidationError]) -> Iterator[Problem]:
+    """What a JSON Schema found wrong with the value at a pointer."""
+    for error in errors:
+        meant = _meant(error)
+        where = (*at, *meant.absolute_path)
+        what, allowed = _explain(meant)
+        yield document.problem(where, f"{label(where)}: {what}", allowed)
+
+
+def _meant(error: ValidationError) -> ValidationError:
+    """Of several alternatives that all failed, what is wrong in the one that was probably meant."""
+    while error.context:
+        error = min(
+            error.context,
+            key=lambda each: (
+                -len(each.absolute_path),
+                "$ref" in each.message,
+                each.validator not in ("enum", "required"),
+            ),
+        )
+    return error
+
+
+def _explain(error: ValidationError) -> tuple[str, str]:
+    """What is wrong, and what is allowed."""
+    wanted: Any = error.validator_value
+    given: Any = error.instance
+    match error.validator:
+        case "required":
+            name = error.message.split("'")[1]
+            return f"{name} is missing", _property(error.schema, name)
+        case "additionalProperties" | "unevaluatedProperties":
+            unexpected = re.findall(r"'([^']+)'", error.message)
+            return f"{', '.join(unexpected)}: unknown key", ", ".join(_properties(error.schema))
+        case "enum":
+            return _shown(given), ", ".join(map(str, wanted))
+        case "const":
+            return _shown(given), str(wanted)
+        case "type":
+            kinds = [wanted] if isinstance(wanted, str) else wanted
+            return _shown(given), " or ".join(map(KINDS.__getitem__, kinds))
+        case "pattern":
+            return _shown(given), f"a text like {wanted}"
+        case "minItems" | "minProperties" | "minLength":
+            return "is empty" if wanted == 1 else f"{len(given)} of them", f"at least {wanted}"
+    return error.message if len(error.message) <= 200 else f"{_shown(given)} does not fit", ""
+
+
+def _properties(schema: Any) -> Iterable[str]:
+    return schema.get("properties", {}) if isinstance(schema, dict) else ()
+
+
+def _property(schema: Any, name: str) -> str:
+    found = schema.get("properties", {}).get(name) if isinstance(schema, dict) else None
+    return described(found) if isinstance(found, dict) and ("type" in found or "enum" in found) else ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]} ... {text[-15:]}"
+
+
+def described(schema: Json) -> str:
+    """The values that a schema allows, in words."""
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if "properties" in schema:
+        return "an object with " + ", ".join(
+            f"{name} ({described(each)})" for name, each in schema["properties"].items()
+        )
+    if "items" in schema:
+        return "a list of " + re.sub(r"^an? (\w+)", r"\1s", described(schema["items"]))
+    return KINDS[schema["type"]] + (f" like `{schema['pattern']}`" if "pattern" in schema else "")

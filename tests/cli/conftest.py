@@ -1,0 +1,121 @@
+"""The program in this process and in one of its own, an emulator, and a server that remembers what arrived."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kraken.cli.main import cli
+from kraken.emulator import Emulator
+
+Run = Callable[..., Result]
+PROGRAM = [sys.executable, "-m", "kraken.cli.main"]
+VARIABLES = (
+    "KRAKEN_EMULATOR",
+    "KRAKEN_VERBOSE",
+    *(f"KRAKEN_SPOT_{name}" for name in ("API_KEY", "SECRET_KEY", "TIMEOUT", "DATA", "X")),
+    *(name for word in ("HTTP", "HTTPS", "ALL") for name in (f"{word}_PROXY", f"{word.lower()}_proxy")),
+)
+
+
+class Arrived(NamedTuple):
+    """A request as it came in."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: str
+
+
+class Recorder:
+    """An HTTP server that gives the same answer to everything."""
+
+    def __init__(self) -> None:
+        self.answer = b'{"error":[],"result":{}}'
+        self.requests: list[Arrived] = []
+        self.arrived = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                recorder.requests.append(Arrived(self.command, self.path, dict(self.headers), body))
+                recorder.arrived.set()
+                recorder.may_answer.wait(30)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(recorder.answer)))
+                self.end_headers()
+                self.wfile.write(recorder.answer)
+
+            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # the program was interrupted
+                    super().handle()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def only(self) -> Arrived:
+        (request,) = self.requests
+        return request
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ours_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the program in this process: `run("spot", "/0/public/Time", KRAKEN_SPOT_API_KEY="...")`."""
+
+    def invoke(*arguments: str, **environment: str) -> Result:
+        result = CliRunner().invoke(cli, arguments, prog_name="kraken", env=environment)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A market that stands still."""
+    with Emulator(market_interval=None) as running:
+        yield running
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    made = Recorder()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.may_answer.set()
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own."""
+    return subprocess.run(
+        [*PROGRAM, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+    )

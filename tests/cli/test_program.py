@@ -1,0 +1,136 @@
+"""The program as a process: what it imports, how it ends, and what it does with pipes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from ast import literal_eval
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from kraken.runtime._version import __version__
+
+from .conftest import PROGRAM, Recorder, Run, process
+
+HEAVY = ("httpx", "pydantic", "msgspec", "websockets", "uvicorn", "starlette", "yaml", "kraken.spot", "kraken.emulator")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+COMMANDS = [line for line in PAGE.splitlines() if line.startswith("kraken ")]
+IMPORTED = f"""
+import sys
+from kraken.cli.main import main
+try:
+    main()
+finally:
+    print("heavy:", *sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["--version"], ["spot", "--help"], ["--emulator", "spot", "-h"]]
+)
+def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "heavy:\n")
+    assert done.stdout
+
+
+def test_the_check_of_imports_sees_them() -> None:
+    arguments = ["--emulator", "spot", "/0/public/Time"]
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, timeout=60)
+    assert {"httpx", "kraken.emulator", "kraken.spot"} <= set(done.stderr.split())
+
+
+def test_the_version_is_all_that_is_printed(run: Run) -> None:
+    assert run("--version").output == f"{__version__}\n"
+    assert run("--version", KRAKEN_VERSION="0").output == f"{__version__}\n"
+
+
+def test_a_version_in_the_environment_changes_nothing(run: Run) -> None:
+    assert "unixtime" in run("--emulator", "spot", "/0/public/Time", KRAKEN_VERSION="1").stdout
+
+
+def test_help_lists_the_commands_and_the_exit_codes(run: Run) -> None:
+    text = run("--help").output
+    assert "spot  Call any path of the Spot REST API." in text
+    assert "130 interrupted" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("arguments", [["futur"], ["spot"], ["spot", "--no-such", "/x"], ["spot", "-X", "FOO", "/x"]])
+def test_wrong_usage_ends_with_2_and_prints_no_data(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
+
+
+def test_a_process_prints_the_result_on_stdout_and_nothing_else() -> None:
+    done = process("--emulator", "spot", "-X", "POST", "/0/private/Balance")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert literal_eval(done.stdout)["ZUSD"] == "250000.0000"
+
+
+def test_the_entry_point_of_the_package_is_this_program() -> None:
+    (entry,) = entry_points(group="console_scripts", name="kraken")
+    assert entry.value == "kraken.cli.main:main"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_the_exit_code_tells(recorder: Recorder, code: int) -> None:
+    recorder.answer = b'{"error":[],"result":{}}' if code == 0 else b'{"error":["EGeneral:Unknown method"]}'
+    arguments = ("-d", "{") if code == 2 else ()
+    assert process("spot", *arguments, f"{recorder.url}/0/public/New").returncode == code
+
+
+def test_an_interrupted_command_ends_with_130_and_says_nothing(recorder: Recorder) -> None:
+    recorder.may_answer.clear()
+    with subprocess.Popen(
+        [*PROGRAM, "spot", f"{recorder.url}/0/public/New"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert recorder.arrived.wait(30)
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=30) == ("", "")
+    assert running.returncode == 130
+
+
+def test_a_closed_pipe_is_no_matter_for_words() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = subprocess.run(
+            [*PROGRAM, "--emulator", "spot", "/0/public/AssetPairs"],
+            stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("missing", ["uvicorn", "starlette", "yaml"])
+def test_a_missing_emulator_is_told_with_the_way_to_install_it(missing: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None\nfrom kraken.cli.main import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--emulator", "spot", "/0/public/Time"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert missing in line
+    assert "pip install 'kraken-typed-sdk[emulator]'" in line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_page_run(run: Run, command: str) -> None:
+    _, *arguments = shlex.split(command, comments=True)
+    result = run(*arguments, KRAKEN_EMULATOR="1")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout
+
+
+def test_the_page_names_every_option_and_variable(run: Run) -> None:
+    help_pages = run("--help").output + run("spot", "--help").output
+    names = set(re.findall(r"--[a-z-]+|KRAKEN_[A-Z_]+", help_pages))
+    assert len(names) > 8
+    assert {name for name in names if name not in PAGE} == set()
