@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from dataclasses import replace
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ class Builder:
             retry=raw["x-kraken-retry"],
             counter=cost["counter"],
             cost=cost["cost"],
-            pagination=raw["x-kraken-pagination"],
+            pagination=None if raw["x-kraken-pagination"] == "none" else raw["x-kraken-pagination"],
             danger=raw["x-kraken-danger"],
             encoding=encoding,
             summary=raw["summary"],
@@ -161,6 +162,11 @@ class Builder:
             one_of=_groups(raw, "x-kraken-one-of"),
             deprecated=raw.get("deprecated", False),
             replaced_by=raw.get("x-kraken-replaced-by", ""),
+            page_item=self._page_item(document, at, raw),
+            ages=tuple((below, further) for below, further in cost.get("ages", ())),
+            per=python_name(cost["per"]) if "per" in cost else "",
+            signing=document.data.get("x-kraken-signing", "spot"),
+            binary=result.text == "bytes",
         )
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")
@@ -202,6 +208,8 @@ class Builder:
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
+            "x-kraken-pagination": [paging["parameter"]] if isinstance(paging := raw.get("x-kraken-pagination"), dict) else [],
+            "x-kraken-cost": [per] if (per := raw.get("x-kraken-cost", {}).get("per")) else [],
         }
         for key, names in named.items():
             for name in names:
@@ -222,7 +230,8 @@ class Builder:
             if parameter["in"] == "path":
                 schema.setdefault("minLength", 1)
             wire, is_required = parameter["name"], parameter.get("required", False)
-            fields.append(self._field(where, source, wire, schema, is_required, parameter["in"]))
+            field = self._field(where, source, wire, schema, is_required, parameter["in"])
+            fields.append(replace(field, is_deep=parameter.get("style") == "deepObject"))
             properties[wire] = self._model_schema(where, source, schema, REQUEST)
             required += [wire] if is_required else []
         encoding = "query"
@@ -262,6 +271,39 @@ class Builder:
         for field in fields:
             if field.attribute != field.wire:
                 module.aliases[f"{class_name}.{field.wire}"] = field.attribute
+
+    def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
+        """Type of one item of a paginated result; entries of a map are pairs of key and value."""
+        pagination = raw["x-kraken-pagination"]
+        if pagination == "none":
+            return None
+        where, source, schema = self._result_schema(document, at, raw)
+        for key in ("anyOf", "oneOf"):
+            for index, option in enumerate(schema.get(key, ())):  # the form that pages have
+                found = self._deref(where, (*source, key, index), option)
+                if pagination["items"] in found[2].get("properties", {}):
+                    where, source, schema = found
+        name = pagination["items"]
+        if name == "*":
+            where, source, schema = self._deref(where, (*source, "additionalProperties"), schema.get("additionalProperties", {}))
+        elif name:
+            if name not in schema.get("properties", {}):
+                self._problem(document, (*at, "x-kraken-pagination"), f"x-kraken-pagination: the result has no {name!r}", ", ".join(schema.get("properties", {})))
+                return None
+            where, source, schema = self._deref(where, (*source, "properties", name), schema["properties"][name])
+        if isinstance(schema.get("additionalProperties"), dict):
+            value = self._hint(where, (*source, "additionalProperties"), schema["additionalProperties"], RESPONSE)
+            return PyType(f"tuple[str, {value}]", value.classes)
+        return self._hint(where, (*source, "items"), schema.get("items", {}), RESPONSE)
+
+    def _result_schema(self, document: Document, at: Pointer, raw: Json) -> tuple[Document, Pointer, Json]:
+        """The schema of what a call returns, without the envelope."""
+        status, response = next(iter(raw["responses"].items()))
+        pointer: Pointer = (*at, "responses", status)
+        schema = next(iter(response.get("content", {}).values()), {}).get("schema", {})
+        if document.data["x-kraken-envelope"] == "spot":
+            schema = schema.get("properties", {}).get("result", {})
+        return self._deref(document, pointer, schema)
 
     def _result(self, document: Document, at: Pointer, raw: Json) -> tuple[PyType, str, str]:
         """Type of what a call returns, what it is checked against, and its description."""

@@ -68,16 +68,32 @@ def operation_doc(operation: Operation, indent: int) -> str:
     else:
         raises.append(("ReplyLost", "The reply was lost, also when the call was repeated."))
     raises.append(("NotSent", "No connection could be made."))
-    sections = _section(
-        "Args",
-        [*_arguments(operation.fields), ("options", "Timeout, headers and further parameters of this call.")],
-        indent,
-    )
+    own = [("options", "Timeout, headers and further parameters of this call.")]
+    if operation.binary:
+        own.insert(0, ("to", "Path of a file to write to, piece by piece; it appears when it is whole. The result is empty then."))
+    sections = _section("Args", [*_arguments(operation.fields), *own], indent)
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
     cost = _COST.get(operation.counter, f"Rate limit: costs {operation.cost:g} on the {operation.counter} counter.")
     facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, cost)
     return _assemble(operation.summary, operation.description, sections, facts, operation.url, indent)
+
+
+def iterator_doc(operation: Operation, indent: int) -> str:
+    """The docstring of a method that iterates over all pages."""
+    further = [
+        ("cursor", "Where to begin: the `cursor` of an earlier iteration."),
+        ("max_items", "How many items at the most."),
+        ("on_page", "Called with the progress after each page."),
+        ("options", "Timeout, headers and further parameters of each call."),
+    ]
+    sections = _section("Args", [*_arguments(operation.page_fields), *further], indent)
+    shown = "An iterator that fetches the next page when it is needed; its `cursor` continues after the last fetched page."
+    sections += _section("Returns", [("", shown)], indent)
+    summary = f"Iterate over all pages of `{operation.name}`, whose documentation tells the rest."
+    description = "Items that two pages have in common come once. Errors are those of the call, raised while iterating."
+    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by)
+    return _assemble(summary, description, sections, facts, operation.url, indent)
 
 
 _POLICIES = {

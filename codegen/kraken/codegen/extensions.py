@@ -86,7 +86,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-cost",
-        ("operation", "channel"),
+        ("operation",),
         {
             "type": "object",
             "required": ["counter", "cost"],

@@ -32,6 +32,8 @@ class Field:
     unit: str = ""
     deprecated: bool = False
     is_list: bool = False
+    is_deep: bool = False
+    """Whether its members travel as `name[member]`."""
     place: str = "body"
     """`path`, `query` or `body`."""
 
@@ -77,7 +79,8 @@ class Operation:
     retry: str
     counter: str
     cost: float
-    pagination: str
+    pagination: Json | None
+    """How further pages are asked for; None for a result that is whole."""
     danger: str
     encoding: str
     """How arguments travel: `query`, `form` or `json`."""
@@ -97,10 +100,30 @@ class Operation:
     one_of: tuple[tuple[str, ...], ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    page_item: PyType | None = None
+    """Type of one item of all pages."""
+    ages: tuple[tuple[float, float], ...] = ()
+    """Further cost by the age of the order: seconds and cost."""
+    per: str = ""
+    """The list argument of which every element is charged."""
+    signing: str = "spot"
+    binary: bool = False
+    """Whether the result is a file."""
 
     @property
     def constant(self) -> str:
         return self.name.upper()
+
+    @property
+    def iterator(self) -> str:
+        """Name of the method that iterates over all pages."""
+        return "iter_" + self.name.removeprefix("get_").removeprefix("list_")
+
+    @property
+    def page_fields(self) -> tuple[Field, ...]:
+        """The arguments of the iterator: all but the one that continues, which is its `cursor`."""
+        continues = self.pagination["parameter"] if self.pagination else ""
+        return tuple(field for field in self.fields if field.name != continues)
 
     @property
     def request(self) -> str:

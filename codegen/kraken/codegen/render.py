@@ -28,6 +28,11 @@ SIGNATURE_TYPES = {
     "Mapping": "collections.abc",
     "Literal": "typing",
     "Any": "typing",
+    "Callable": "collections.abc",
+    "PathLike": "os",
+    "Pages": "kraken.runtime.pagination",
+    "AsyncPages": "kraken.runtime.pagination",
+    "Progress": "kraken.runtime.pagination",
     "datetime": "datetime",
 }
 """Names that signatures may use, and where they come from."""
@@ -47,6 +52,7 @@ def _environment() -> Environment:
         doc=docstrings.wrap,
         field_doc=lambda field, indent: docstrings.wrap(docstrings.with_unit(field), indent),
         operation_doc=docstrings.operation_doc,
+        iterator_doc=docstrings.iterator_doc,
         channel_doc=docstrings.channel_doc,
         method_doc=docstrings.method_doc,
         operation_fields=_operation_fields,
@@ -100,6 +106,11 @@ def _operation_fields(operation: Operation) -> str:
         "exclusive": operation.exclusive,
         "one_of": operation.one_of,
         "replaced_by": operation.replaced_by if operation.deprecated else "",
+        "ages": operation.ages,
+        "per": operation.per,
+        "signing": operation.signing,
+        "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
+        "binary": operation.binary,
     }
     defaults: dict[str, Any] = {
         "auth": False,
@@ -118,8 +129,17 @@ def _operation_fields(operation: Operation) -> str:
         "exclusive": (),
         "one_of": (),
         "replaced_by": "",
+        "ages": (),
+        "per": "",
+        "signing": "spot",
+        "deep_fields": (),
+        "binary": False,
     }
-    return _keywords(values, defaults).replace('"_MODELS"', "_MODELS")
+    text = _keywords(values, defaults).replace('"_MODELS"', "_MODELS")
+    if operation.pagination is None:
+        return text
+    paging = ", ".join(f"{name}={_source(value)}" for name, value in operation.pagination.items())
+    return f"{text}, pagination=Pagination({paging})"
 
 
 def _channel_fields(channel: Channel) -> str:
@@ -252,7 +272,10 @@ class Renderer:
                     colour=colour,
                     class_name=prefix + group.class_name,
                     imports=_imports(
-                        product, [operation.result.text for operation in group.operations], group, ["Options"]
+                        product,
+                        [str(shown) for operation in group.operations for shown in (operation.result, operation.page_item)],
+                        group,
+                        ["Options", "Any", "Callable", "PathLike", "Progress", prefix + "Pages"],
                     ),
                 )
             self._write(

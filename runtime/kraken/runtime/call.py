@@ -34,9 +34,12 @@ def call_flow(
     build: Callable[[], Request],
     decode: Callable[[Reply | Lost], T | KrakenError],
     delay: Callable[[KrakenError, int], float | None],
+    turn: Callable[[], float] | None = None,
 ) -> Flow[T]:
-    """Send, decode, and send again only if `delay` names a wait for the error."""
+    """Send when it is this call's `turn`, decode, and send again only if `delay` names a wait for the error."""
     for attempt in itertools.count():
+        if turn is not None and (until := turn()):
+            yield Sleep(until)
         outcome = yield Send(build)
         assert outcome is not None
         result = decode(outcome)

@@ -18,9 +18,13 @@ from .transport import Request, Transport
 
 if TYPE_CHECKING:
     import ssl
+    from os import PathLike
     from typing import Self
 
+    from .limits import Limits
+
     from .operation import Operation
+    from .pagination import Pages, Progress
 
 __all__ = ["Group", "RestClient"]
 
@@ -35,6 +39,32 @@ class Group:
 
     def _call(self, operation: Operation[T], arguments: Mapping[str, Any], options: Options | None) -> T:
         return self._client._drive(operation.auth, self._client._core.call(operation, arguments, options))
+
+    def _download(
+        self,
+        operation: Operation[bytes],
+        arguments: Mapping[str, Any],
+        to: str | PathLike[str] | None,
+        options: Options | None,
+    ) -> bytes:
+        flow = self._client._core.download(operation, arguments, to, options)
+        return self._client._drive(operation.auth, flow)
+
+    def _pages(
+        self,
+        operation: Operation[Any],
+        arguments: Mapping[str, Any],
+        cursor: Any,
+        max_items: int | None,
+        on_page: Callable[[Progress], None] | None,
+        options: Options | None,
+    ) -> Pages[Any]:
+        from .pagination import Pages
+
+        assert operation.pagination is not None
+        return Pages(
+            lambda page: self._call(operation, page, options), operation.pagination, arguments, cursor, max_items, on_page
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._client!r}>"
@@ -60,6 +90,8 @@ class RestClient:
         serialize: bool = True,
         otp: Otp | None = None,
         verify: ssl.SSLContext | bool = True,
+        tier: str | None = None,
+        on_limit: str = "wait",
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -77,6 +109,9 @@ class RestClient:
             serialize: Send the signed requests of a key one after the other, so that nonces arrive in order.
             otp: One-time password of the API key, or a function that gives the present one.
             verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            tier: The account's verification tier (`starter`, `intermediate`, `pro`): Kraken's rate limits are then
+                counted here and not exceeded. Nothing is counted when left out.
+            on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
             transport: Another HTTP library behind the `Transport` protocol.
             sleep: Waits between retries.
 
@@ -96,6 +131,8 @@ class RestClient:
             nonce=nonce,
             otp=otp,
             verify=verify,
+            tier=tier,
+            on_limit=on_limit,
         )
         self._lock = key_lock(key) if self._core.signer and serialize else nullcontext()
         self._sleep = sleep
@@ -150,6 +187,11 @@ class RestClient:
             extra_params=extra_params,
         )
         return self._drive(auth, flow)
+
+    @property
+    def limits(self) -> Limits | None:
+        """The rate-limit counters as they stand; None when the client was made without a tier."""
+        return self._core.limits
 
     def prepare(
         self,

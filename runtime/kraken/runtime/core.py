@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -28,10 +29,14 @@ from .forms import form, lenient_text, text
 from .operation import Encoded, Operation
 from .options import Options
 from .signing import SpotSigner, nonce_source
-from .transport import Lost, Reply, Request
+from .transport import Lost, Reply, Request, is_file
 
 if TYPE_CHECKING:
     import ssl
+    from os import PathLike
+
+    from .download import Download
+    from .limits import Limits
 
 __all__ = ["Core"]
 
@@ -63,7 +68,10 @@ class Core:
         nonce: Callable[[], int] | None,
         otp: Otp | None,
         verify: ssl.SSLContext | bool,
+        tier: str | None = None,
+        on_limit: str = "wait",
         random_: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.product = product
         self.url = checks.base_url(url or default_url)
@@ -77,10 +85,21 @@ class Core:
         self.use_custom_exceptions = use_custom_exceptions
         self.user_agent = f"kraken-typed-sdk/{__version__}"
         self._random = random_
+        self.limits = None if tier is None else self._limits_of(tier, on_limit, clock)
         self._table: ErrorTable | None = None
 
     def __repr__(self) -> str:
         return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
+
+    def _limits_of(self, tier: str, on_limit: str, clock: Callable[[], float]) -> Limits:
+        from .limits import Limits
+
+        tiers = import_module(f"kraken.{self.product}.limits").TIERS
+        if tier not in tiers:
+            raise checks.refused(f"tier: {tier!r} is unknown; allowed: {', '.join(tiers)}")
+        if on_limit not in ("wait", "raise"):
+            raise checks.refused(f"on_limit: {on_limit!r} is not allowed; allowed: wait, raise")
+        return Limits(tiers[tier], wait=on_limit == "wait", clock=clock)
 
     @property
     def table(self) -> ErrorTable:
@@ -109,10 +128,41 @@ class Core:
         def delay(error: KrakenError, attempt: int) -> float | None:
             return self._delay(error, attempt) if operation.retry else None
 
-        return call_flow(self._builder(operation, encoded, chosen), decode, delay)
+        return call_flow(self._builder(operation, encoded, chosen), decode, delay, self._turn(operation, encoded))
+
+    def download(
+        self, operation: Operation[bytes], arguments: Mapping[str, Any], to: PathLike[str] | str | None, options: Options | None
+    ) -> Flow[bytes]:
+        """The call of an operation whose result is a file."""
+        from .download import Download
+        from .encoding import encode_arguments
+
+        chosen = options or _NO_OPTIONS
+        encoded = encode_arguments(operation, arguments, chosen.extra)
+        facts = Facts(operation.name, sent=True)
+        sink = Download(to)
+
+        def decode(outcome: Reply | Lost) -> bytes | KrakenError:
+            if isinstance(outcome, Reply) and is_file(outcome.status, outcome.headers):
+                if outcome.body:  # a transport that does not know sinks
+                    sink(outcome.body)
+                return sink.finish()
+            sink.abandon()
+            result = self._unwrap(outcome, operation, facts, chosen)
+            return result if isinstance(result, KrakenError) else DecodeError("the reply is not a file", facts)
+
+        def delay(error: KrakenError, attempt: int) -> float | None:
+            return self._delay(error, attempt) if operation.retry else None
+
+        return call_flow(self._builder(operation, encoded, chosen, text, sink), decode, delay, self._turn(operation, encoded))
 
     def _builder(
-        self, operation: Operation[Any], encoded: Encoded, options: Options, as_text: Callable[[Any], str] = text
+        self,
+        operation: Operation[Any],
+        encoded: Encoded,
+        options: Options,
+        as_text: Callable[[Any], str] = text,
+        sink: Download | None = None,
     ) -> Callable[[], Request]:
         signed = self._signed(operation)
         target = f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path
@@ -123,20 +173,35 @@ class Core:
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
 
         def build() -> Request:
+            if sink is not None:
+                sink.begin()
             if signed is None:
                 body = _json_body(encoded.body) if is_json else rest.encode("ascii")
                 typed = {**headers, "Content-Type": content_type} if body else headers
                 return Request(operation.method, target, typed, body, timeout)
-            nonce = self._next_nonce()
-            if is_json:
-                body = _json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
+            nonce, otp = self._next_nonce(), self._otp_pairs()
+            if operation.signing == "spot-funding":
+                body = _json_body(encoded.body) if encoded.body else b""
+                own = {"API-Nonce": str(nonce), **{"API-OTP": value for _, value in otp}}
             else:
-                otp = f"&{form(self._otp_pairs())}" if self.otp is not None else ""
-                body = f"nonce={nonce}{otp}{'&' if rest else ''}{rest}".encode("ascii")
+                pairs: list[tuple[str, Any]] = [("nonce", nonce), *otp]
+                body = _json_body([*pairs, *encoded.body]) if is_json else _joined(form(pairs), rest).encode("ascii")
+                own = {}
+            typed = {**headers, "Content-Type": content_type} if body else headers
             auth = signed.headers(target, nonce, body)
-            return Request(operation.method, target, {**headers, "Content-Type": content_type, **auth}, body, timeout)
+            return Request(operation.method, target, {**typed, **auth, **own}, body, timeout, sink)
 
         return build
+
+    def _turn(self, operation: Operation[Any], encoded: Encoded) -> Callable[[], float] | None:
+        """Reserves room at Kraken's rate limits before each sending."""
+        limits = self.limits
+        if limits is None or operation.counter not in ("rest", "trading"):
+            return None
+        from .limits import charge_of
+
+        charge = charge_of(operation, encoded.values)
+        return lambda: limits.reserve(charge, operation.name)
 
     def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
         if not operation.auth:
@@ -203,7 +268,7 @@ class Core:
         if options.on_reply is not None:
             options.on_reply(outcome)
         try:
-            result = ENVELOPES[operation.envelope](decode_json(outcome.body), self.table, facts)
+            result = ENVELOPES[operation.envelope](decode_json(outcome.body), outcome.status, self.table, facts)
         except (Unreadable, *MALFORMED) as error:
             what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
             return self._unknown(what, operation, facts._replace(body=outcome.body), error)
@@ -305,6 +370,10 @@ def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json:
         )
     danger = "none" if method == "GET" or not auth else "trades"
     return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger)
+
+
+def _joined(*parts: str) -> str:
+    return "&".join(filter(None, parts))
 
 
 def _never_again(_error: KrakenError, _attempt: int) -> None:

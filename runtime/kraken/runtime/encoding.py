@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
-from .forms import form, segment
+from .forms import bracketed, form, segment
 from .json import WIRE, encode
 from .operation import Encoded, Operation
 
@@ -55,6 +55,8 @@ def encode_arguments(
         value = values[name]
         if name in operation.path_fields:
             path = path.replace("{" + wire_name + "}", segment(name, value))
+        elif name in operation.deep_fields:
+            query.extend(bracketed(wire_name, _wire(value)))
         elif operation.encoding == "query" or name in operation.query_fields:
             query.append((wire_name, value))
         else:

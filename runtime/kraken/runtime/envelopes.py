@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import ErrorTable, Facts, KrakenWarning
+from .json import encode
 
 __all__ = ["ENVELOPES", "Unreadable", "Unwrap"]
 
-Unwrap = Callable[[Any, ErrorTable, Facts], Any]
+Unwrap = Callable[[Any, int, ErrorTable, Facts], Any]
 
 
 class Unreadable(Exception):
     """The reply is not in the product's envelope: it tells nothing about the request."""
 
 
-def _spot(body: Any, table: ErrorTable, facts: Facts) -> Any:
+def _spot(body: Any, _status: int, table: ErrorTable, facts: Facts) -> Any:
     """`{"error": [...], "result": ...}`, or the older list of error objects."""
     if not isinstance(body, dict):
         raise Unreadable
@@ -43,5 +44,18 @@ def _spot_codes(body: Mapping[str, Any]) -> list[str]:
     ]
 
 
-ENVELOPES: dict[str, Unwrap] = {"spot": _spot}
+def _bare(body: Any, status: int, table: ErrorTable, facts: Facts) -> Any:
+    """The result itself. What an error looks like beyond its HTTP status is not documented, so all its words are kept."""
+    if status < 400:
+        return body
+    if status >= 500:
+        raise Unreadable
+    try:
+        return _spot(body, status, table, facts)
+    except Unreadable:
+        known = f"HTTP {status}"
+        return table.error(known if table.row(known) else f"{known}: {encode(body).decode()}", facts)
+
+
+ENVELOPES: dict[str, Unwrap] = {"spot": _spot, "bare": _bare}
 """How each envelope is opened: the result, or an `ExchangeError` that is returned, not raised."""

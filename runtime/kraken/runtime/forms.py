@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from .errors import Facts, InvalidRequest
 
-__all__ = ["form", "lenient_text", "segment", "text"]
+__all__ = ["bracketed", "form", "lenient_text", "segment", "text"]
 
 
 def text(value: Any) -> str:
@@ -75,3 +75,12 @@ def segment(name: str, value: Any) -> str:
         return quote(words, safe="")
     except UnicodeEncodeError as error:
         raise InvalidRequest(f"{name}: {error}", Facts(sent=False)) from None
+
+
+def bracketed(name: str, value: Any) -> list[tuple[str, Any]]:
+    """The members of an object as pairs of `name[member]` and value; lists are counted: `name[0]`."""
+    if isinstance(value, dict):
+        return [pair for key, item in value.items() for pair in bracketed(f"{name}[{key}]", item)]
+    if isinstance(value, list):
+        return [pair for index, item in enumerate(value) for pair in bracketed(f"{name}[{index}]", item)]
+    return [(name, value)]

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from .transport import Lost, Reply, Request
+from .transport import Lost, Reply, Request, is_file
 
 __all__ = ["AsyncHttpxTransport", "HttpxTransport"]
 
@@ -66,6 +66,10 @@ class HttpxTransport:
             response = self._http.handle_request(_build(self._url, self._host, request))
             try:
                 headers = _headers(response)
+                if request.sink is not None and is_file(response.status_code, headers):
+                    for piece in response.iter_bytes():
+                        request.sink(piece)
+                    return Reply(response.status_code, headers, b"")
                 body = response.read() if "content-encoding" in headers else b"".join(response.stream)  # type: ignore[arg-type]
                 return Reply(response.status_code, headers, body)
             finally:
@@ -91,7 +95,12 @@ class AsyncHttpxTransport:
         try:
             response = await self._http.handle_async_request(_build(self._url, self._host, request))
             try:
-                return Reply(response.status_code, _headers(response), await response.aread())
+                headers = _headers(response)
+                if request.sink is not None and is_file(response.status_code, headers):
+                    async for piece in response.aiter_bytes():
+                        request.sink(piece)
+                    return Reply(response.status_code, headers, b"")
+                return Reply(response.status_code, headers, await response.aread())
             finally:
                 await response.aclose()
         except _NOT_SENT as error:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .errors import Facts, KrakenError
+from .operation import Operation
 
-__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier"]
+__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier", "charge_of"]
 
 ORDERS_REMEMBERED = 10_000
 
@@ -36,8 +37,26 @@ class Charge(NamedTuple):
 
     counter: str
     cost: float
+    """The fixed part."""
     ages: tuple[tuple[float, float], ...] = ()
     """Pairs of seconds and a cost that is added when the order is younger."""
+    pair: str = ""
+    orders: tuple[str, ...] = ()
+    """Ids of the orders that are changed."""
+
+
+def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
+    """What a call with these arguments costs."""
+    listed = values.get(operation.per) if operation.per else None
+    count = len(listed) if isinstance(listed, list) else 1
+    ids = tuple(str(each) for name in operation.order_ids for each in _listed(values.get(name)))
+    return Charge(operation.counter, operation.cost * count, operation.ages, str(values.get("pair", "")), ids)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 class LimitReached(KrakenError):
@@ -96,7 +115,7 @@ class Limits:
         """The trading counter of a pair, by the name that was used in the orders."""
         return self._pairs.setdefault(pair, Counter(self._tier.trading, self._clock))
 
-    def reserve(self, charge: Charge, pair: str | None, orders: Iterable[str], operation: str) -> float:
+    def reserve(self, charge: Charge, operation: str) -> float:
         """Charge a call now, and return the seconds that it has to wait for its turn.
 
         Raises:
@@ -105,7 +124,7 @@ class Limits:
         if charge.counter not in ("rest", "trading"):
             return 0.0
         with self._lock:
-            charged = [(self.rest, charge.cost)] if charge.counter == "rest" else self._trading_costs(charge, pair, list(orders))
+            charged = [(self.rest, charge.cost)] if charge.counter == "rest" else self._trading_costs(charge)
             wait = max((counter.wait(cost) for counter, cost in charged), default=0.0)
             if wait and not self._wait:
                 raise LimitReached(
@@ -116,15 +135,15 @@ class Limits:
                 counter.add(cost)
             return wait
 
-    def _trading_costs(self, charge: Charge, pair: str | None, orders: list[str]) -> list[tuple[Counter, float]]:
+    def _trading_costs(self, charge: Charge) -> list[tuple[Counter, float]]:
         if not charge.ages:
-            return [(self.trading(pair or ""), charge.cost)] if charge.cost else []
-        costs: dict[str, float] = {}
-        for order in orders or [""]:
-            known, since = self._orders.get(order, (pair or "", None))
-            age = 0.0 if since is None else self._clock() - since  # of an unknown order the worst is assumed
-            costs[known] = costs.get(known, 0.0) + charge.cost + _by_age(charge.ages, age)
-        return [(self.trading(name), cost) for name, cost in costs.items()]
+            return [(self.trading(charge.pair), charge.cost)]
+        costs: dict[str, float] = {charge.pair: charge.cost} if charge.cost else {}
+        for order in charge.orders or ("",):
+            # Of an unknown order the worst is assumed: that it is new.
+            pair, since = self._orders.get(order, (charge.pair, self._clock()))
+            costs[pair] = costs.get(pair, 0.0) + _by_age(charge.ages, self._clock() - since)
+        return [(self.trading(name), cost) for name, cost in costs.items() if cost]
 
     def placed(self, pair: str, ids: Iterable[str]) -> None:
         """Remember orders, for the cost of changing them while they are young."""
@@ -135,13 +154,13 @@ class Limits:
             while len(self._orders) > ORDERS_REMEMBERED:
                 self._orders.popitem(last=False)
 
-    def refused(self, charge: Charge, pair: str | None) -> None:
+    def refused(self, charge: Charge) -> None:
         """Kraken refused a call because of its limit."""
         with self._lock:
             if charge.counter == "rest":
                 self.rest.refused()
             elif charge.counter == "trading":
-                self.trading(pair or "").refused()
+                self.trading(charge.pair).refused()
 
     def state(self) -> Mapping[str, Any]:
         """Every counter with its present value and its maximum."""

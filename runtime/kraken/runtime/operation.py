@@ -4,9 +4,32 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Encoded", "Operation"]
+__all__ = ["Encoded", "Operation", "Pagination"]
 
 T = TypeVar("T")
+
+
+class Pagination(NamedTuple):
+    """How an operation continues."""
+
+    style: str
+    """`since` and `cursor` take the next value from the result, `offset` counts items."""
+    parameter: str
+    """Argument that says where a page begins."""
+    items: str
+    """Where a result holds its items: a field's name, nothing for the result itself, or `*` for the rows of a pair."""
+    next: str = ""
+    """Field of the result that holds the argument's next value."""
+    first: Any = None
+    """What to send for the first page, where that must be said."""
+    id: str = "@item"
+    """What tells items apart: a field, `@key` for the key of a map, or `@item` for the whole item."""
+    total: str = ""
+    """Field with the number of items over all pages."""
+    page_size: int = 0
+    """How many items a full page has."""
+    alone: bool = False
+    """Whether the argument must be sent without any other."""
 
 
 class Operation(NamedTuple, Generic[T]):
@@ -42,6 +65,17 @@ class Operation(NamedTuple, Generic[T]):
     one_of: tuple[tuple[str, ...], ...] = ()
     replaced_by: str = ""
     """What to use instead, for a deprecated endpoint."""
+    ages: tuple[tuple[float, float], ...] = ()
+    """Further cost by the age of the order that is changed: seconds and cost."""
+    per: str = ""
+    """The list argument of which every element is charged."""
+    signing: str = "spot"
+    """How a signed request is signed."""
+    deep_fields: tuple[str, ...] = ()
+    """Arguments whose members travel as `name[member]`."""
+    binary: bool = False
+    """Whether the result is a file."""
+    pagination: Pagination | None = None
 
     @property
     def key(self) -> str:

@@ -11,33 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .errors import Facts, InvalidRequest
+from .operation import Pagination
 
-__all__ = ["AsyncPages", "Pages", "Pagination", "Progress"]
+__all__ = ["AsyncPages", "Pages", "Progress"]
 
 T = TypeVar("T")
-
-
-class Pagination(NamedTuple):
-    """How an operation continues; a constant, generated from the spec."""
-
-    style: str
-    """`since` and `cursor` take the next value from the result, `offset` counts items."""
-    parameter: str
-    """Argument that says where a page begins."""
-    items: str
-    """Where a result holds its items: a field's name, nothing for the result itself, or `*` for the rows of a pair."""
-    next: str = ""
-    """Field of the result that holds the argument's next value."""
-    first: Any = None
-    """What to send for the first page, where that must be said."""
-    id: str = "@item"
-    """What tells items apart: a field, `@key` for the key of a map, or `@item` for the whole item."""
-    total: str = ""
-    """Field with the number of items over all pages."""
-    page_size: int = 0
-    """How many items a full page has."""
-    alone: bool = False
-    """Whether the argument must be sent without any other."""
 
 
 class Progress(NamedTuple):
@@ -159,8 +137,16 @@ class _Base(Generic[T]):
 class Pages(_Base[T], Iterator[T]):
     """Iterates over the items of all pages; the next page is fetched when it is needed."""
 
-    def __init__(self, fetch: Callable[[dict[str, Any]], Any], *state: Any) -> None:
-        super().__init__(*state)
+    def __init__(
+        self,
+        fetch: Callable[[dict[str, Any]], Any],
+        pagination: Pagination,
+        arguments: Mapping[str, Any],
+        cursor: Any,
+        max_items: int | None,
+        on_page: Callable[[Progress], None] | None,
+    ) -> None:
+        super().__init__(pagination, arguments, cursor, max_items, on_page)
         self._fetch = fetch
 
     def __next__(self) -> T:
@@ -174,8 +160,16 @@ class Pages(_Base[T], Iterator[T]):
 class AsyncPages(_Base[T], AsyncIterator[T]):
     """Iterates over the items of all pages; the next page is fetched when it is needed."""
 
-    def __init__(self, fetch: Callable[[dict[str, Any]], Awaitable[Any]], *state: Any) -> None:
-        super().__init__(*state)
+    def __init__(
+        self,
+        fetch: Callable[[dict[str, Any]], Awaitable[Any]],
+        pagination: Pagination,
+        arguments: Mapping[str, Any],
+        cursor: Any,
+        max_items: int | None,
+        on_page: Callable[[Progress], None] | None,
+    ) -> None:
+        super().__init__(pagination, arguments, cursor, max_items, on_page)
         self._fetch = fetch
 
     async def __anext__(self) -> T:

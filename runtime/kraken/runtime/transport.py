@@ -5,10 +5,10 @@ Any HTTP library can stand behind these two protocols. The one that is used by d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-__all__ = ["AsyncTransport", "Lost", "Reply", "Request", "Transport"]
+__all__ = ["AsyncTransport", "Lost", "Reply", "Request", "Transport", "is_file"]
 
 
 class Request(NamedTuple):
@@ -20,6 +20,8 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     timeout: float
+    sink: Callable[[bytes], None] | None = None
+    """Takes the pieces of a reply that is a file; the body of the reply is empty then. See `is_file`."""
 
     def __repr__(self) -> str:
         # Headers carry the key and its signature, bodies one-time passwords.
@@ -36,6 +38,11 @@ class Reply(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status}, {len(self.body)} bytes)"
+
+
+def is_file(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a reply is a file: errors come as JSON even where a file was asked for."""
+    return status == 200 and "json" not in headers.get("content-type", "json")
 
 
 class Lost(NamedTuple):
