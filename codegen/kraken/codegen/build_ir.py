@@ -16,6 +16,7 @@ from .ir import (
     Field,
     Group,
     Json,
+    Lookup,
     Method,
     ModelModule,
     Operation,
@@ -74,6 +75,7 @@ class Builder:
         self.documents = documents
         self.by_path: dict[Path, Document] = {document.path.resolve(): document for document in documents}
         self.products: dict[str, Product] = {}
+        self._row_types: dict[tuple[str, str], PyType] = {}
         self.problems: list[Problem] = []
         self.sides: dict[tuple[str, str], str] = {}
         self.origins: dict[tuple[str, str], tuple[str, Pointer]] = {}
@@ -87,9 +89,34 @@ class Builder:
                 self._websocket(document)
         for document in self.documents:
             self._check_tokens(document)
+            if "x-kraken-tiers" in document.data:
+                product = self.products[document.name.split("/", 1)[0]]
+                product.tiers, product.tiers_source = document.data["x-kraken-tiers"], document.name
+        for product in self.products.values():
+            self._lookups(product)
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
+
+    def _lookups(self, product: Product) -> None:
+        """How orders are found again after a lost reply."""
+        operations_by_id = {operation.operation_id: operation for group in product.groups for operation in group.operations}
+        for operation in operations_by_id.values():
+            for step in operation.found_by:
+                target = operations_by_id.get(step["operation"])
+                document = next(each for each in self.documents if each.name == operation.source)
+                if target is None:
+                    what = f"x-kraken-found-by: no operation {step['operation']!r}"
+                    self._problem(document, ("paths", operation.path), what, ", ".join(operations_by_id))
+                    continue
+                rows = self._row_types.get((step["operation"], step["rows"]))
+                if step["argument"] not in {field.name for field in target.fields} or rows is None:
+                    what = f"x-kraken-found-by: {target.name} has no argument {step['argument']!r} or no result field {step['rows']!r}"
+                    self._problem(document, ("paths", operation.path), what)
+                    continue
+                lookup = Lookup(target.group, target.name, step["argument"], step["rows"], rows)
+                if lookup not in product.lookups:
+                    product.lookups.append(lookup)
 
     def _check_tokens(self, document: Document) -> None:
         """The call that gives a socket's token must be there."""
@@ -165,9 +192,13 @@ class Builder:
             page_item=self._page_item(document, at, raw),
             ages=tuple((below, further) for below, further in cost.get("ages", ())),
             per=python_name(cost["per"]) if "per" in cost else "",
+            placed=tuple(cost.get("placed", ())),
             signing=document.data.get("x-kraken-signing", "spot"),
             binary=result.text == "bytes",
+            found_by=tuple(raw.get("x-kraken-found-by", ())),
+            source=document.name,
         )
+        self._remember_rows(document, at, raw)
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")
         self._claim(document, at, module, built.request)
@@ -271,6 +302,15 @@ class Builder:
         for field in fields:
             if field.attribute != field.wire:
                 module.aliases[f"{class_name}.{field.wire}"] = field.attribute
+
+    def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
+        """Types of the maps that a result has, for looking orders up in them."""
+        where, source, schema = self._result_schema(document, at, raw)
+        for name, item in schema.get("properties", {}).items():
+            home, pointer, found = self._deref(where, (*source, "properties", name), item)
+            if isinstance(found.get("additionalProperties"), dict):
+                value = (*pointer, "additionalProperties")
+                self._row_types[raw["operationId"], name] = self._hint(home, value, found["additionalProperties"], RESPONSE)
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""

@@ -32,6 +32,13 @@ _TEXT: Json = {"type": "string", "minLength": 1}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
 _NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 
+_COUNTER: Json = {
+    "type": "object",
+    "required": ["maximum", "decay"],
+    "additionalProperties": False,
+    "properties": {"maximum": {"type": "number"}, "decay": {"type": "number", "exclusiveMinimum": 0}},
+}
+
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
     Extension(
@@ -53,6 +60,22 @@ EXTENSIONS: tuple[Extension, ...] = (
         ("document",),
         _enum("spot", "spot-funding", "futures"),
         "How signed requests are signed; `spot` when left out. `spot-funding` carries nonce and one-time password in headers.",
+    ),
+    Extension(
+        "x-kraken-tiers",
+        ("document",),
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["rest", "trading", "open_orders"],
+                "additionalProperties": False,
+                "properties": {"rest": _COUNTER, "trading": _COUNTER, "open_orders": {"type": "integer", "minimum": 1}},
+            },
+        },
+        "The rate limits of each verification tier: how high the counters may stand, by how much they fall per second, and how many "
+        "orders may be open on a pair.",
     ),
     Extension(
         "x-kraken-envelope",
@@ -104,10 +127,11 @@ EXTENSIONS: tuple[Extension, ...] = (
                     },
                 },
                 "per": _NAME,
+                "placed": {"type": "array", "items": _NAME, "minItems": 1},
             },
         },
         "Which rate-limit counter a call is charged to, and how much. `ages` adds a cost by the age of the order that is changed: pairs "
-        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged.",
+        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged; `placed` is the path to the ids of new orders in the result.",
         True,
     ),
     Extension(
@@ -223,6 +247,22 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"rows": _NAME, "error": _NAME},
         },
         "A batch that succeeds or fails row by row: the result's list of `rows`, and the field of a row that holds its `error`.",
+    ),
+    Extension(
+        "x-kraken-found-by",
+        ("operation",),
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["operation", "argument", "rows"],
+                "additionalProperties": False,
+                "properties": {"operation": _TEXT, "argument": _NAME, "rows": _NAME},
+            },
+        },
+        "Where an order is looked up by the client order id after its reply was lost, in this order: the operationId, the argument that "
+        "takes the id, and the field of its result that holds orders by Kraken's id.",
     ),
     Extension(
         "x-kraken-replaced-by",

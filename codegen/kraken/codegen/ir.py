@@ -106,9 +106,15 @@ class Operation:
     """Further cost by the age of the order: seconds and cost."""
     per: str = ""
     """The list argument of which every element is charged."""
+    placed: tuple[str, ...] = ()
+    """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"
     binary: bool = False
     """Whether the result is a file."""
+    found_by: tuple[Json, ...] = ()
+    """Where an order is looked up by its client order id."""
+    source: str = ""
+    """Name of the document."""
 
     @property
     def constant(self) -> str:
@@ -240,6 +246,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """One place where an order is looked up by its client order id."""
+
+    group: str
+    operation: str
+    argument: str
+    rows: str
+    """Field of the result that holds orders by Kraken's id."""
+    order: PyType
+
+
+@dataclass(frozen=True)
 class Socket:
     """One WebSocket server."""
 
@@ -262,6 +280,10 @@ class Product:
     methods: list[Method] = field(default_factory=list)
     modules: dict[str, ModelModule] = field(default_factory=dict)
     url: str = ""
+    tiers: dict[str, Json] = field(default_factory=dict)
+    """Rate limits by verification tier."""
+    tiers_source: str = ""
+    lookups: list[Lookup] = field(default_factory=list)
     sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
 

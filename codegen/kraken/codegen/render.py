@@ -108,6 +108,7 @@ def _operation_fields(operation: Operation) -> str:
         "replaced_by": operation.replaced_by if operation.deprecated else "",
         "ages": operation.ages,
         "per": operation.per,
+        "placed": operation.placed,
         "signing": operation.signing,
         "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
         "binary": operation.binary,
@@ -131,6 +132,7 @@ def _operation_fields(operation: Operation) -> str:
         "replaced_by": "",
         "ages": (),
         "per": "",
+        "placed": (),
         "signing": "spot",
         "deep_fields": (),
         "binary": False,
@@ -288,7 +290,10 @@ class Renderer:
                 prefix=prefix,
                 name=f"{name}{prefix}Client",
                 base="RestClient" if colour == "sync" else "AsyncRestClient",
+                imports=_named_imports([str(lookup.order) for lookup in product.lookups], _classes(product)),
             )
+        if product.tiers:
+            self._write(f"{product.name}/limits.py", "limits.py.jinja2", [product.tiers_source], product=product)
 
     def _models(self, product: Product, module: ModelModule) -> None:
         group = next((group for group in product.groups if module.module == f"models.{group.name}"), None)

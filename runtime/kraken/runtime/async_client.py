@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -225,6 +225,15 @@ class AsyncRestClient:
             extra_params=extra_params,
         )
         return await self._drive(auth, flow)
+
+    @staticmethod
+    def _looks(patience: float) -> Iterator[float]:
+        """Waits before looking, and looking again."""
+        yield 0.0
+        waited, wait = 0.0, 0.1
+        while waited + wait <= patience:
+            yield wait
+            waited, wait = waited + wait, wait * 2
 
     @property
     def limits(self) -> Limits | None:

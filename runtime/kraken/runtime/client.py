@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -187,6 +187,15 @@ class RestClient:
             extra_params=extra_params,
         )
         return self._drive(auth, flow)
+
+    @staticmethod
+    def _looks(patience: float) -> Iterator[float]:
+        """Waits before looking, and looking again."""
+        yield 0.0
+        waited, wait = 0.0, 0.1
+        while waited + wait <= patience:
+            yield wait
+            waited, wait = waited + wait, wait * 2
 
     @property
     def limits(self) -> Limits | None:

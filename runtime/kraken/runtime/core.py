@@ -28,6 +28,7 @@ from .errors import (
 from .forms import form, lenient_text, text
 from .operation import Encoded, Operation
 from .options import Options
+from .retry import Retries
 from .signing import SpotSigner, nonce_source
 from .transport import Lost, Reply, Request, is_file
 
@@ -81,10 +82,9 @@ class Core:
         self.proxy = proxy and checks.proxy_url(proxy)
         self.verify = verify
         self.timeout = checks.seconds(timeout)
-        self.retries = retries
         self.use_custom_exceptions = use_custom_exceptions
         self.user_agent = f"kraken-typed-sdk/{__version__}"
-        self._random = random_
+        self._retries = Retries(retries, random_)
         self.limits = None if tier is None else self._limits_of(tier, on_limit, clock)
         self._table: ErrorTable | None = None
 
@@ -123,10 +123,12 @@ class Core:
         validate = codec(operation).result.validate_python
 
         def decode(outcome: Reply | Lost) -> T | KrakenError:
-            return self._decode(outcome, operation, facts, chosen, validate)
+            result = self._decode(outcome, operation, facts, chosen, validate)
+            self._account(operation, encoded, result)
+            return result
 
         def delay(error: KrakenError, attempt: int) -> float | None:
-            return self._delay(error, attempt) if operation.retry else None
+            return self._retries.delay(error, attempt, self.table) if operation.retry else None
 
         return call_flow(self._builder(operation, encoded, chosen), decode, delay, self._turn(operation, encoded))
 
@@ -152,7 +154,7 @@ class Core:
             return result if isinstance(result, KrakenError) else DecodeError("the reply is not a file", facts)
 
         def delay(error: KrakenError, attempt: int) -> float | None:
-            return self._delay(error, attempt) if operation.retry else None
+            return self._retries.delay(error, attempt, self.table) if operation.retry else None
 
         return call_flow(self._builder(operation, encoded, chosen, text, sink), decode, delay, self._turn(operation, encoded))
 
@@ -202,6 +204,20 @@ class Core:
 
         charge = charge_of(operation, encoded.values)
         return lambda: limits.reserve(charge, operation.name)
+
+    def _account(self, operation: Operation[Any], encoded: Encoded, result: object) -> None:
+        """Learn from a reply for the retries and the rate limits."""
+        if not isinstance(result, KrakenError):
+            self._retries.succeeded()
+        if self.limits is None:
+            return
+        from .limits import charge_of, new_orders
+
+        if isinstance(result, ExchangeError):
+            if result.category == "rate_limit":
+                self.limits.refused(charge_of(operation, encoded.values))
+        elif operation.placed and not isinstance(result, KrakenError):
+            self.limits.placed(str(encoded.values.get("pair", "")), new_orders(operation, encoded.values, result))
 
     def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
         if not operation.auth:
@@ -293,15 +309,6 @@ class Core:
             error = OrderStateUnknown(what, facts._replace(hint=_UNKNOWN_HINT))
         error.__cause__ = cause
         return error
-
-    def _delay(self, error: KrakenError, attempt: int) -> float | None:
-        """Seconds before a safe request is sent again, or None."""
-        if isinstance(error, ExchangeError):
-            row = self.table.row(error.code)
-            return 0 if row is not None and row.retry == "fresh-nonce" and attempt == 0 else None
-        if not isinstance(error, NotSent | ReplyLost) or attempt >= self.retries:
-            return None
-        return float(0.25 * 2**attempt * (0.5 + self._random()))
 
     # ------------------------------------------------------------------ the generic request
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .errors import Facts, KrakenError
 from .operation import Operation
 
-__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier", "charge_of"]
+__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier", "charge_of", "new_orders"]
 
 ORDERS_REMEMBERED = 10_000
 
@@ -51,6 +51,15 @@ def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
     count = len(listed) if isinstance(listed, list) else 1
     ids = tuple(str(each) for name in operation.order_ids for each in _listed(values.get(name)))
     return Charge(operation.counter, operation.cost * count, operation.ages, str(values.get("pair", "")), ids)
+
+
+def new_orders(operation: Operation[Any], values: Mapping[str, Any], result: Any) -> list[str]:
+    """Ids by which orders that a call placed can be named later."""
+    found = [result]
+    for name in operation.placed:
+        found = [item for each in found for item in _listed(getattr(each, name, None))]
+    own = [values.get(name) for name in operation.order_ids]
+    return [str(each) for each in [*found, *own] if isinstance(each, str | int)]
 
 
 def _listed(value: Any) -> list[Any]:
