@@ -340,7 +340,8 @@ class Builder:
         """The schema of what a call returns, without the envelope."""
         status, response = next(iter(raw["responses"].items()))
         pointer: Pointer = (*at, "responses", status)
-        schema = next(iter(response.get("content", {}).values()), {}).get("schema", {})
+        content: Json = response.get("content", {})
+        schema: Json = next(iter(content.values()))["schema"] if content else {}
         if document.data["x-kraken-envelope"] == "spot":
             schema = schema.get("properties", {}).get("result", {})
         return self._deref(document, pointer, schema)

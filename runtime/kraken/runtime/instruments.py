@@ -134,7 +134,8 @@ class Instruments:
         Raises:
             InvalidRequest: There is no such pair; the message suggests near ones.
         """
-        return _find(self._pairs, name, "pair")
+        found: Instrument = _find(self._pairs, name, "pair")
+        return found
 
     def asset(self, name: str) -> Asset:
         """The asset of a name in any of Kraken's spellings: `XBT`, `XXBT`, `BTC`.
@@ -142,7 +143,8 @@ class Instruments:
         Raises:
             InvalidRequest: There is no such asset; the message suggests near ones.
         """
-        return _find(self._assets, name, "asset")
+        found: Asset = _find(self._assets, name, "asset")
+        return found
 
     def _instrument(self, name: str, info: PairInfo, symbols: Mapping[str, str]) -> Instrument:
         spelled = str(info.wsname or f"{self._short(info.base)}/{self._short(info.quote)}")

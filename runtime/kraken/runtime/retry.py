@@ -46,4 +46,5 @@ class Retries:
         if until := _UNTIL.search(error.code):  # Kraken says when
             wait = float(until[1]) - self._now()
             return wait + self._random() if wait <= LONGEST else None
-        return min(LONGEST, BASE * 2**attempt) * (0.5 + self._random())
+        backoff: float = min(LONGEST, BASE * 2**attempt)
+        return backoff * (0.5 + self._random())

@@ -23,6 +23,7 @@ __all__ = [
     "RelativePriceText",
     "TextDecimals",
     "TimestampText",
+    "exact_amount",
     "plain",
 ]
 
@@ -51,7 +52,8 @@ def _as_number(value: Any, info: SerializationInfo) -> Any:
     return value
 
 
-def _amount(value: Any) -> Decimal:
+def exact_amount(value: Any) -> Decimal:
+    """An amount without a lost digit; a float is refused, because it does not hold 0.1."""
     if isinstance(value, bool | float):
         raise ValueError(
             f"{value!r} is a {type(value).__name__}, which does not hold every digit; pass a str, an int or a Decimal"
@@ -78,7 +80,7 @@ def _relative_price(value: Any) -> str:
             raise ValueError(
                 f"{value!r} is not a price: a decimal number, with `+`, `-` or `#` before it or `%` behind it"
             )
-    return plain(_amount(value))
+    return plain(exact_amount(value))
 
 
 _CLIENT_ORDER_IDS = (
@@ -112,8 +114,8 @@ DecimalText = Annotated[Decimal, PlainSerializer(_as_text)]
 DecimalNumber = Annotated[Decimal, PlainSerializer(_as_number)]
 """A decimal that is a JSON number on the wire."""
 
-AmountText = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(_as_text)]
-AmountNumber = Annotated[Decimal, BeforeValidator(_amount), PlainSerializer(_as_number)]
+AmountText = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_text)]
+AmountNumber = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_number)]
 RelativePriceText = Annotated[str, BeforeValidator(_relative_price)]
 ClientOrderId = Annotated[str, BeforeValidator(_client_order_id)]
 TimestampText = Annotated[str, BeforeValidator(_timestamp)]
