@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE / ".cache"
+"""Kept between runs; `make clean` removes it."""
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 PEERS = ("python-kraken-sdk", "krakenex", "ccxt", "cryptofeed")
 SAMPLE_LIMIT = 120.0
@@ -75,9 +76,9 @@ class Addresses(NamedTuple):
     ws: str = ""
 
 
-def install_peers() -> Peers:
-    """The environment of `peers.txt`, made now unless it is there."""
-    folder, wanted = CACHE / "venv", (HERE / "peers.txt").read_text()
+def install_peers(folder: Path) -> Peers:
+    """The environment of `peers.txt` in a folder, made now unless it is there."""
+    wanted = (HERE / "peers.txt").read_text()
     python, stamp = folder / "bin" / "python", folder / "made-for.json"
     made_for = hashlib.sha256(f"{wanted}{sys.version}".encode()).hexdigest()
     with contextlib.suppress(OSError, ValueError):
@@ -122,11 +123,11 @@ def serving(folder: Path) -> Iterator[Addresses]:
 class Bench:
     """Takes samples."""
 
-    def __init__(self, contenders: Sequence[str], rounds: int, folder: Path) -> None:
+    def __init__(self, contenders: Sequence[str], rounds: int, folder: Path, peers: Peers) -> None:
         self.contenders = contenders
         self.rounds = rounds
         self._folder = folder
-        self._peers = install_peers() if set(contenders) - {OURS} else Peers(Path(), frozenset())
+        self._peers = peers
 
     def versions(self) -> dict[str, str]:
         """What is compared, with the libraries that it stands on."""
@@ -228,8 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and report."""
     options = _parse(arguments)
     chosen = [scaled(scenario, options.scale) for scenario in SCENARIOS if scenario.name in options.scenarios]
-    folder = data.ensure(CACHE / "data", round(STREAM_COUNT * options.scale))
-    bench = Bench(options.contenders, options.rounds, folder)
+    folder = data.ensure(options.cache / "data", round(STREAM_COUNT * options.scale))
+    alone = options.contenders == [OURS]
+    peers = Peers(Path(), frozenset()) if alone else install_peers(options.cache / "venv")
+    bench = Bench(options.contenders, options.rounds, folder, peers)
     results = []
     begun = time.monotonic()
     with serving(folder) as addresses:
@@ -266,11 +269,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="samples of each client in each scenario; default: 5")
     parser.add_argument("--scale", type=float, default=1.0, help="factor for all counts, for a quick look; default: 1")
     parser.add_argument("--output", type=Path, help="where to write the page")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where data and the other clients are kept")
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.scale <= 0:
         parser.error("--rounds must be at least 1 and --scale above 0")
     if not (options.output or options.scenarios or options.contenders):
         options.output = PAGE
+    options.cache = options.cache.resolve()
     options.scenarios = options.scenarios or names
     options.contenders = options.contenders or [OURS, *PEERS]
     return options
