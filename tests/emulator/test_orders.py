@@ -354,5 +354,8 @@ def test_modes_of_the_exchange(account: Account) -> None:
     account.emulator.set_status("post_only")
     assert account.refused("AddOrder", **plain) == "EService:Market in post_only mode"
     account.limit(oflags="post")
+    account.emulator.set_status("limit_only")
+    account.limit()
+    assert account.refused("AddOrder", **{**plain, "ordertype": "market"}) == "EService:Market in limit_only mode"
     account.emulator.set_status("maintenance")
     assert account.refused("AddOrder", **plain) == "EService:Unavailable"

@@ -401,6 +401,11 @@ class Builder:
                 )
         for name, raw in document.data["channels"].items():
             at: Pointer = ("channels", name)
+            server = raw["servers"][0]["$ref"].rsplit("/", 1)[-1]
+            if raw["x-kraken-auth"] == "required" and not product.sockets[server].token:
+                self._problem(
+                    document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"
+                )
             if raw["x-kraken-kind"] == "channel":
                 product.channels.append(self._channel(document, product, at, raw))
             else:

@@ -74,12 +74,18 @@ def _named(at: Pointer) -> bool:
     return len(at) == 3 and at[:2] == NAMED_SCHEMAS
 
 
+TYPED = ("type", "$ref", "const", "anyOf", "oneOf")
+
+
 def _lint_shapes(document: Document) -> Iterator[Problem]:
     """JSON Schema allows `true` for anything, and lists of anything; a type says more."""
     for at, value in walk(document.data):
         if is_schema(at) and isinstance(value, bool) and at[-1] != "additionalProperties":
             yield document.problem(at, f"{label(at)}: {str(value).lower()} as a schema", "an object with a type")
     for at, schema in schemas(document):
+        if not any(key in schema for key in TYPED):
+            kinds = "string, integer, number, boolean, array, object, or one of " + ", ".join(TYPED[1:])
+            yield document.problem(at, f"{label(at)}: type is missing", kinds)
         if "array" in _kinds(schema) and not isinstance(schema.get("items", schema.get("prefixItems")), dict | list):
             yield document.problem(at, f"{label(at)}: array without items", "the schema of an item")
         if "default" in schema:
@@ -114,6 +120,10 @@ def _lint_enums(document: Document) -> Iterator[Problem]:
         if "enum" in schema and "x-kraken-enum" not in schema:
             yield document.problem(
                 at, f"{label(at)}: enum without x-kraken-enum", "open (responses), closed (requests)"
+            )
+        elif "x-kraken-enum" in schema and "enum" not in schema:
+            yield document.problem(
+                (*at, "x-kraken-enum"), f"{label(at)}: x-kraken-enum without enum", "a list of values"
             )
 
 
@@ -193,6 +203,11 @@ def _lint_facts(document: Document) -> Iterator[Problem]:
             if value.get("deprecated") and "x-kraken-replaced-by" not in value:
                 yield document.problem(
                     at, f"{label(at)}: deprecated without x-kraken-replaced-by", "what to use instead"
+                )
+            if value.get("x-kraken-retry") == "safe" and value.get("x-kraken-danger", "none") != "none":
+                # What places an order must never be sent twice by us.
+                yield document.problem(
+                    (*at, "x-kraken-retry"), f"{label(at)}: safe although it {value['x-kraken-danger']}", "never"
                 )
     if has_content and not document.data.get("servers"):
         yield document.problem((), "document: servers is missing", "the address of the exchange")

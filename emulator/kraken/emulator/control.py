@@ -352,7 +352,7 @@ class Emulator:
         """Change the mode of the exchange and push it to all connections.
 
         Args:
-            status: ``online``, ``post_only``, ``cancel_only`` or ``maintenance``.
+            status: ``online``, ``limit_only``, ``post_only``, ``cancel_only`` or ``maintenance``.
         """
 
         def change() -> None:

@@ -21,6 +21,7 @@ class Words(StrEnum):
 
     CANCEL_ONLY = "EService:Market in cancel_only mode"
     POST_ONLY_MODE = "EService:Market in post_only mode"
+    LIMIT_ONLY_MODE = "EService:Market in limit_only mode"
     UNAVAILABLE = "EService:Unavailable"
     DEADLINE_ELAPSED = "EService:Deadline elapsed"
 

@@ -6,7 +6,7 @@ import random
 import string
 from collections import deque
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from kraken.emulator.book import Book, BookSide
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kraken.emulator.instruments import Asset, Instruments, Pair
+
+Ended = Literal["canceled", "expired"]
+"""How an order can end without being filled."""
 
 HOUSE_FUNDS = Decimal(10) ** 15
 TAPE_LENGTH = 2000
@@ -213,7 +216,7 @@ class Exchange:
         self._flush(order.pair)
         return self.new_id("T")
 
-    def cancel(self, order: Order, reason: str = "User requested", *, kind: str = "canceled") -> None:
+    def cancel(self, order: Order, reason: str = "User requested", *, kind: Ended = "canceled") -> None:
         """Take an order off.
 
         Args:
@@ -221,7 +224,7 @@ class Exchange:
             reason: Why, as shown to the user.
             kind: ``canceled`` or ``expired``.
         """
-        self._close(order, "expired" if kind == "expired" else "canceled", reason)
+        self._close(order, kind, reason)
         self._flush(order.pair)
 
     def pass_time(self) -> None:
@@ -266,6 +269,8 @@ class Exchange:
             raise Refusal(Words.UNAVAILABLE)
         if self.status == "cancel_only":
             raise Refusal(Words.CANCEL_ONLY)
+        if self.status == "limit_only" and asked.type != "limit":
+            raise Refusal(Words.LIMIT_ONLY_MODE)
         if self.status == "post_only" and not asked.post_only:
             raise Refusal(Words.POST_ONLY_MODE)
 
@@ -370,10 +375,10 @@ class Exchange:
         else:
             self._book(order).add(order)
 
-    def _close(self, order: Order, status: str, reason: str) -> None:
+    def _close(self, order: Order, status: Ended, reason: str) -> None:
         if order.resting:
             self._book(order).remove(order)
-        order.status = "expired" if status == "expired" else "canceled"
+        order.status = status
         order.reason = reason
         order.closed = self.now()
         order.account.open.pop(order.id, None)

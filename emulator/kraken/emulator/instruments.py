@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import Refusal, Words
 from kraken.emulator.specs import read
+from kraken.emulator.wire import WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Pair:
 
     def on_tick(self, price: Decimal) -> bool:
         """Whether ``price`` is a multiple of the tick size."""
-        return price % self.tick_size == 0
+        return WIDE.remainder(price, self.tick_size) == 0
 
 
 class Instruments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Literal
@@ -245,5 +244,3 @@ class StatusChanged:
 
 
 Event = OrderChanged | BalancesChanged | Traded | BookChanged | StatusChanged
-
-Balances = Mapping[str, Decimal]

@@ -26,9 +26,12 @@ class Mode(Enum):
     """WebSocket frames: typed values only."""
 
 
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-_RELATIVE = re.compile(r"[+#-]?\d+(\.\d+)?%?", re.ASCII)
-_INTEGER = re.compile(r"-?\d+", re.ASCII)
+MAX_DIGITS = 20
+"""Digits before or after the point that anybody can mean seriously."""
+
+_DECIMAL = re.compile(rf"[+-]?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?", re.ASCII)
+_RELATIVE = re.compile(rf"[+#-]?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?%?", re.ASCII)
+_INTEGER = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CLIENT_ORDER_ID = re.compile(rf"{_UUID.pattern}|[0-9a-fA-F]{{32}}|[\x20-\x7e]{{1,18}}")
 
@@ -91,7 +94,10 @@ def _decimal(schema: Schema, value: object, mode: Mode) -> Any:
         value = Decimal(_match(_DECIMAL)(value))
     if not _number(value):
         raise _Mismatch
-    return _in_range(schema, Decimal(str(value)) if isinstance(value, int) else value)
+    number = Decimal(str(value))
+    if abs(number.adjusted()) > MAX_DIGITS:  # before it is written out: 1E999999999 is valid JSON
+        raise _Mismatch
+    return _in_range(schema, Decimal(_match(_DECIMAL)(format(number, "f"))))
 
 
 def _in_range(schema: Schema, value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -309,7 +310,7 @@ def _trades(spot: SpotRest, arguments: Arguments) -> Any:
 def _nanoseconds(since: object) -> int:
     """``since`` of Trades is nanoseconds, but seconds are understood too."""
     text = str(since)
-    if not text.isdigit():
+    if re.fullmatch(r"[0-9]{1,20}", text) is None:
         raise InvalidArgument("since")
     return int(text) if len(text) > 12 else int(text) * SECOND
 
@@ -503,7 +504,7 @@ def _prices(
 def _when(exchange: Exchange, name: str, arguments: Arguments) -> int:
     """A time of an order, in Unix nanoseconds: ``0``, ``+<seconds from now>`` or Unix seconds."""
     text = str(arguments.get(name, "0"))
-    if not text.removeprefix("+").isdigit():
+    if re.fullmatch(r"\+?[0-9]{1,10}", text) is None:
         raise InvalidArgument(name)
     if text.startswith("+"):
         return exchange.now() + int(text) * SECOND
@@ -550,7 +551,7 @@ def _amend_order(spot: SpotRest, arguments: Arguments) -> Any:
 def _cancel_order(spot: SpotRest, arguments: Arguments) -> Any:
     exchange = spot.exchange
     wanted = arguments.get("txid")
-    if wanted is not None and str(wanted).lstrip("-").isdigit():
+    if wanted is not None and re.fullmatch(r"-?[0-9]{1,10}", str(wanted)):
         orders = [each for each in exchange.user.open.values() if each.asked.userref == int(wanted)]
         if not orders:
             raise Refusal(Words.UNKNOWN_ORDER)

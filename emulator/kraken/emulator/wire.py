@@ -9,14 +9,17 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 SECOND = 1_000_000_000
 """Nanoseconds in a second."""
 
+WIDE = Context(prec=100)
+"""For amounts that nobody can pay but anybody can ask for."""
+
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class NotJson(ValueError):
@@ -61,7 +64,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def rounded(value: Decimal, places: int, rounding: str = ROUND_HALF_UP) -> Decimal:
     """``value`` with exactly ``places`` decimals."""
-    return value.quantize(Decimal(1).scaleb(-places), rounding)
+    return value.quantize(Decimal(1).scaleb(-places), rounding, WIDE)
 
 
 def fixed(value: Decimal, places: int) -> str:
@@ -80,13 +83,15 @@ def from_rfc3339(text: str) -> int:
     """Unix nanoseconds of an RFC 3339 time.
 
     Raises:
-        ValueError: the text is not such a time.
+        ValueError: the text is not such a time, or is not in this age.
     """
     found = _RFC3339.fullmatch(text)
     if found is None:
         raise ValueError(text)
     day, clock, fraction, zone = found.groups()
     moment = datetime.datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+    if not 1970 < moment.year < 9000:
+        raise ValueError(text)
     return int((moment - _EPOCH).total_seconds()) * SECOND + int((fraction or "").ljust(9, "0"))
 
 

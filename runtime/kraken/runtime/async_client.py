@@ -79,6 +79,29 @@ class _NoLock:
         pass
 
 
+class _Claim:
+    """Waits for a lock in a thread, which cannot be interrupted: a claim that was given up frees what it gets."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        self._lock = lock
+        self._state = threading.Lock()
+        self._taken = False
+        self._given_up = False
+
+    def take(self) -> None:
+        self._lock.acquire()
+        with self._state:
+            self._taken = True
+            if self._given_up:
+                self._lock.release()
+
+    def give_up(self) -> None:
+        with self._state:
+            self._given_up = True
+            if self._taken:
+                self._lock.release()
+
+
 class _KeyLock:
     """The key's lock of this process, taken without blocking the event loop.
 
@@ -94,12 +117,11 @@ class _KeyLock:
         await self._own.acquire()
         if self._shared.acquire(blocking=False):
             return
-        waiting = asyncio.ensure_future(asyncio.to_thread(self._shared.acquire))
+        claim = _Claim(self._shared)
         try:
-            await asyncio.shield(waiting)
+            await asyncio.to_thread(claim.take)
         except BaseException:
-            # The thread still gets the lock; whoever gave up waiting must not keep it.
-            waiting.add_done_callback(lambda _: self._shared.release())
+            claim.give_up()
             self._own.release()
             raise
 

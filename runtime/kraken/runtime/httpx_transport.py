@@ -43,7 +43,7 @@ def _build(url: httpx.URL, host: str, request: Request) -> httpx.Request:
         headers=headers,
         stream=httpx.ByteStream(request.body),
         extensions={
-            "target": request.target.encode("ascii"),
+            "target": url.raw_path.rstrip(b"/") + request.target.encode("ascii"),
             "timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout},
         },
     )

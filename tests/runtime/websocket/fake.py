@@ -338,9 +338,9 @@ class Hooks:
     }
     channels: ClassVar[dict[str, Channel]] = {c.name: c for c in (TICKER, TRADE, OHLC, BOOK, EXECUTIONS, STATUS)}
     methods: ClassVar[dict[str, Method]] = {m.name: m for m in (ADD_ORDER, CANCEL_ORDER, PING)}
-    decoder = "runtime.websocket.fake:decode"
-    encoder = "runtime.websocket.fake:encode"
-    error_table = "runtime.websocket.fake:TABLE"
+    decoder = f"{__name__}:decode"
+    encoder = f"{__name__}:encode"
+    error_table = f"{__name__}:TABLE"
 
 
 class Client(Hooks, WebSocketClient):  # type: ignore[misc]

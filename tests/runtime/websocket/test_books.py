@@ -12,7 +12,8 @@ import pytest
 from kraken.runtime.errors import ConnectionLost, ExchangeError, InvalidRequest
 from kraken.runtime.orderbook import OrderBook
 from kraken.runtime.websocket.events import BookInvalid, BookRestored, Event, SubscriptionLost
-from runtime.websocket.fake import (
+
+from .fake import (
     BookClient,
     BookItem,
     Exchange,
@@ -181,10 +182,11 @@ def test_updates_adds_the_book_and_gives_each_valid_state() -> None:
                 await market.peers[0].send(market.frame("update", "BTC/USD", price, "11.0"))
             while book.best_bid is None or book.best_bid.price != Decimal("10.3"):
                 assert await anext(states) is book
-            waiting = asyncio.create_task(anext(states, None))
+            waiting = asyncio.ensure_future(anext(states))
             await asyncio.sleep(0)
             await client.remove_book(["BTC/USD"])
-            assert await waiting is None
+            with pytest.raises(StopAsyncIteration):
+                await waiting
 
     run(scenario)
 
@@ -194,7 +196,7 @@ def test_updates_raises_what_ended_the_connection() -> None:
         async with Market() as market, books(market) as client:
             states = client.updates("BTC/USD")
             await anext(states)
-            waiting = asyncio.create_task(anext(states))
+            waiting = asyncio.ensure_future(anext(states))
             await asyncio.sleep(0)
             await market.peers[0].close(1008, "policy")
             with pytest.raises(ConnectionLost, match="policy"):

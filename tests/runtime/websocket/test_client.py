@@ -13,7 +13,8 @@ import pytest
 from kraken.runtime.errors import ExchangeError, Facts, InvalidRequest, NotSent, OrderStateUnknown, ReplyLost
 from kraken.runtime.websocket import Method, PartlyRefused, SlowConsumer
 from kraken.runtime.websocket.events import Dropped, Event, Gap
-from runtime.websocket.fake import (
+
+from .fake import (
     ADD_ORDER,
     CANCEL_ORDER,
     EXECUTIONS,
@@ -101,7 +102,7 @@ def test_a_buffer_is_chosen_before_subscribing_and_has_room() -> None:
             with pytest.raises(InvalidRequest, match="size: 0"):
                 stream.buffer(size=0)
             with pytest.raises(InvalidRequest, match="allowed: keep-latest, drop-oldest, never-drop"):
-                stream.buffer(policy="newest")
+                stream.buffer(policy="newest")  # type: ignore[arg-type]
             await stream.subscribe()
             with pytest.raises(InvalidRequest, match="before"):
                 stream.buffer(size=1)
@@ -221,7 +222,7 @@ def test_a_lost_reply_to_an_order_proves_nothing_and_the_order_is_sent_once(how:
             peer.drop()
         elif request["method"] == "add_order" and how == "close":
             await peer.close(1012)
-        return request["method"] == "add_order"
+        return bool(request["method"] == "add_order")
 
     async def scenario() -> None:
         async with Exchange(script) as exchange, client(exchange, timeout=0.1 if how == "silence" else 10.0) as ws:
@@ -285,13 +286,13 @@ def test_an_order_without_a_connection_was_not_sent() -> None:
 def test_an_order_is_not_kept_for_later_while_the_connection_is_made_anew() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
-            await ws._stream(EXECUTIONS, {}).subscribe()
+            _kept = await ws._stream(EXECUTIONS, {}).subscribe()
             await ws.start()
             exchange.refuse_with = 503
             for peer in exchange.peers:
                 peer.drop()
             await until(lambda: ws._sessions["private"].state == "connecting")
-            with pytest.raises(NotSent, match="made anew"):
+            with pytest.raises(NotSent, match="being made anew"):
                 await ws._call(ADD_ORDER, {})
             exchange.refuse_with = None
             await until(lambda: ws._sessions["private"].state == "open")
@@ -509,7 +510,7 @@ def test_a_handler_may_use_and_close_its_client() -> None:
 def test_plain_dicts_are_only_made_when_somebody_takes_them() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
-            await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             assert ws._sessions["public"].tap is None
             ws.on("ticker", print)
             assert ws._sessions["public"].tap is not None
@@ -618,7 +619,7 @@ def test_without_key_or_public_sockets_there_is_no_list_of_subscriptions() -> No
 def test_a_ping_on_a_socket_that_is_reopened_waits_for_it() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
-            await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             seen: list[Event] = []
             ws.on_event(seen.append)
             exchange.peers[0].drop()

@@ -24,7 +24,8 @@ from kraken.runtime.websocket.events import (
     SequenceGap,
     SubscriptionLost,
 )
-from runtime.websocket.fake import (
+
+from .fake import (
     ADD_ORDER,
     EXECUTIONS,
     KEY,
@@ -320,7 +321,7 @@ def test_a_mistake_in_this_package_ends_streams_instead_of_leaving_them_waiting(
             def mistake(code: int, reason: str) -> None:
                 raise ZeroDivisionError
 
-            ws._sessions["public"]._raise_if_fatal = mistake
+            ws._sessions["public"]._raise_if_fatal = mistake  # type: ignore[method-assign]
             exchange.peers[0].drop()
             with pytest.raises(ConnectionLost, match="unexpected ZeroDivisionError"):
                 await drain(stream)
@@ -473,6 +474,7 @@ def test_leaving_and_coming_back_at_once_gives_a_new_snapshot() -> None:
                 stream = ws._stream(TRADE, {"symbol": ["BTC/USD"]})
                 await anext(stream)
                 assert stream.is_snapshot
+                assert stream._inbox is not None
                 ws._sessions["public"].detach(stream._inbox)
             assert len(exchange.seen("subscribe")) == 2
 

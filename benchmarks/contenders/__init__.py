@@ -1,0 +1,1 @@
+"""The clients that are measured, each behind the same few functions."""

@@ -1,0 +1,139 @@
+"""What is measured, and the words that the report says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SCENARIOS", "STREAM_COUNT", "Scenario"]
+
+STREAM_COUNT = 20_000
+"""Messages of a stream."""
+
+_BOOK = """A stored stream of book updates: each is decoded and applied, and its checksum compared. The socket is left
+out. The best prices at the end are compared with the generator's."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One table of the report."""
+
+    name: str
+    title: str
+    unit: str
+    """Of a sample's cost."""
+    function: str
+    """Of the worker; `import` starts a bare interpreter instead."""
+    target: str
+    count: int
+    text: str
+
+
+SCENARIOS = (
+    Scenario(
+        "import_rest",
+        "Import, REST client",
+        "ms CPU",
+        "import",
+        "sync",
+        1,
+        "A fresh interpreter that does nothing but import; its own start is included, and is the row in italics.",
+    ),
+    Scenario(
+        "import_ws",
+        "Import, WebSocket client",
+        "ms CPU",
+        "import",
+        "ws",
+        1,
+        """The same for the modules of the socket. Ours loads the socket library and the message types with the first
+connection; the row with `preload` loads them at once, which is the fairer one to compare.""",
+    ),
+    Scenario(
+        "first_call",
+        "First REST call of a process",
+        "ms CPU",
+        "first_call",
+        "ticker",
+        1,
+        """A whole process from its start to the first ticker: what lazy imports put off is included, and so is a little
+of the harness.""",
+    ),
+    Scenario("sign", "Signing an order", "µs CPU", "sign", "", 5000, "Nonce, body and signature of an order; no I/O."),
+    Scenario(
+        "rest_ticker_sync",
+        "Ticker over REST, blocking",
+        "µs CPU",
+        "rest_sync",
+        "ticker",
+        400,
+        "One call after the other over one connection.",
+    ),
+    Scenario(
+        "rest_ticker_async",
+        "Ticker over REST, asyncio",
+        "µs CPU",
+        "rest_async",
+        "ticker",
+        400,
+        "The same calls, each awaited before the next.",
+    ),
+    Scenario(
+        "rest_order_sync",
+        "Placing an order over REST, blocking",
+        "µs CPU",
+        "rest_sync",
+        "add_order",
+        400,
+        "The server checks key, signature and every field. Ours validates the order before it signs it.",
+    ),
+    Scenario(
+        "rest_order_async",
+        "Placing an order over REST, asyncio",
+        "µs CPU",
+        "rest_async",
+        "add_order",
+        400,
+        "The same orders, each awaited before the next.",
+    ),
+    Scenario(
+        "rest_pairs_sync",
+        "All 1,850 asset pairs over REST, blocking",
+        "µs CPU",
+        "rest_sync",
+        "asset_pairs",
+        6,
+        """A body of 1.4 MB. Ours gives 1,850 validated models and 37,000 typed fee rows with exact decimals; the others
+give plain dicts of floats.""",
+    ),
+    Scenario(
+        "ws_ticker",
+        "Ticker stream",
+        "µs CPU per message",
+        "stream",
+        "ticker",
+        STREAM_COUNT,
+        "The server sends as fast as the client reads. Every message is to reach the reader.",
+    ),
+    Scenario("ws_trade", "Trade stream", "µs CPU per message", "stream", "trade", STREAM_COUNT, "As before."),
+    Scenario(
+        "ws_book10",
+        "Order book of 10 levels, streamed",
+        "µs CPU per message",
+        "stream",
+        "book10",
+        STREAM_COUNT,
+        "As before, with a book that is kept and, where the client does so, verified.",
+    ),
+    Scenario(
+        "ws_first_message",
+        "First message",
+        "ms elapsed",
+        "first_message",
+        "ticker",
+        1,
+        "From making a client to its first ticker message. Imports are done before.",
+    ),
+    Scenario("book10", "Order book of 10 levels", "µs CPU per update", "book", "10", 15_000, _BOOK),
+    Scenario("book100", "Order book of 100 levels", "µs CPU per update", "book", "100", 8_000, _BOOK),
+    Scenario("book1000", "Order book of 1,000 levels", "µs CPU per update", "book", "1000", 2_000, _BOOK),
+)

@@ -1,0 +1,114 @@
+"""The benchmark suite works, and notices a client that is wrong. How fast anything is, is not looked at."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUITE = ROOT / "benchmarks"
+OURS = "kraken-typed-sdk"
+
+
+def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SUITE / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def page(cache: Path) -> str:
+    """The report of a short run of our own client."""
+    scenarios = "import_ws,sign,rest_order_sync,rest_ticker_async,ws_ticker,ws_book10,book100"
+    sizes = ["--rounds", "1", "--scale", "0.005", "--cache", str(cache), "--output", str(cache / "page.md")]
+    done = python("run.py", "--contenders", OURS, "--scenarios", scenarios, *sizes)
+    assert done.returncode == 0, done.stderr
+    return (cache / "page.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def folder(cache: Path, page: str) -> Path:
+    """The data of that run."""
+    return next((cache / "data").iterdir())
+
+
+def rows(page: str, title: str) -> list[list[str]]:
+    """The cells of the table below a title, without its header."""
+    section = page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_every_scenario_is_measured(page: str) -> None:
+    titles = {
+        "Signing an order": 1,
+        "Placing an order over REST, blocking": 1,
+        "Ticker over REST, asyncio": 1,
+        "Ticker stream": 1,
+        "Order book of 10 levels, streamed": 1,
+        "Order book of 100 levels": 1,
+        "Import, WebSocket client": 4,
+    }
+    found = {title: len(rows(page, title)) for title in titles}
+    assert found == titles
+    assert "Not measured" not in page
+
+
+def test_all_messages_and_checksums_are_counted(page: str) -> None:
+    [streamed] = rows(page, "Ticker stream")
+    [book] = rows(page, "Order book of 100 levels")
+    assert "100" in streamed
+    assert "40 of 40" in book
+
+
+def test_report_names_versions_but_no_places(page: str, cache: Path) -> None:
+    versions = {cells[0]: cells[1] for cells in rows(page, "Where")}
+    assert "msgspec" in versions[OURS]
+    assert str(ROOT) not in page
+    assert str(cache) not in page
+
+
+def test_wrong_checksum_is_a_failure(folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    stream = tmp_path / "v2-book10.txt"
+    first, second, *rest = stream.read_text().split("\n")
+    message = json.loads(second)
+    message["data"][0]["checksum"] ^= 1
+    stream.write_text("\n".join([first, json.dumps(message), *rest]))
+
+    assert "cost" in measure_book(folder)
+    assert "checksums" in measure_book(tmp_path)["failed"]
+
+
+def measure_book(folder: Path) -> dict[str, Any]:
+    places = {"folder": str(folder), "http": "", "ws": ""}
+    job = {"contender": OURS, "function": "book", "target": "10", "count": 20, **places}
+    sample: dict[str, Any] = json.loads(python("worker.py", json.dumps(job)).stdout.splitlines()[-1])
+    return sample
+
+
+def test_server_refuses_a_wrong_signature_and_ends_with_its_parent(folder: Path) -> None:
+    command = [sys.executable, str(SUITE / "server.py"), str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        port = int(server.stdout.readline().split()[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"API-Key": "benchmark-key", "API-Sign": "AAAA"}
+        connection.request("POST", "/0/private/AddOrder", "nonce=1&pair=XBTUSD", headers)
+        reply = json.loads(connection.getresponse().read())
+        connection.close()
+        server.stdin.close()
+        assert server.wait(10) == 0
+    assert reply == {"error": ["EAPI:Invalid signature"]}
