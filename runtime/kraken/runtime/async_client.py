@@ -60,9 +60,8 @@ class AsyncGroup:
     ) -> AsyncPages[Any]:
         from .pagination import AsyncPages
 
-        assert operation.pagination is not None
         return AsyncPages(
-            lambda page: self._call(operation, page, options), operation.pagination, arguments, cursor, max_items, on_page
+            lambda page: self._call(operation, page, options), operation, arguments, cursor, max_items, on_page
         )
 
     def __repr__(self) -> str:

@@ -61,9 +61,8 @@ class Group:
     ) -> Pages[Any]:
         from .pagination import Pages
 
-        assert operation.pagination is not None
         return Pages(
-            lambda page: self._call(operation, page, options), operation.pagination, arguments, cursor, max_items, on_page
+            lambda page: self._call(operation, page, options), operation, arguments, cursor, max_items, on_page
         )
 
     def __repr__(self) -> str:

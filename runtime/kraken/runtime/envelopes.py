@@ -45,16 +45,24 @@ def _spot_codes(body: Mapping[str, Any]) -> list[str]:
 
 
 def _bare(body: Any, status: int, table: ErrorTable, facts: Facts) -> Any:
-    """The result itself. What an error looks like beyond its HTTP status is not documented, so all its words are kept."""
+    """The result itself. An error has an HTTP status and is a problem object, or what other calls answer."""
     if status < 400:
         return body
     if status >= 500:
         raise Unreadable
+    if isinstance(body, dict) and isinstance(body.get("title"), str):
+        return table.error(_problem_code(body, table), facts)
     try:
         return _spot(body, status, table, facts)
     except Unreadable:
         known = f"HTTP {status}"
         return table.error(known if table.row(known) else f"{known}: {encode(body).decode()}", facts)
+
+
+def _problem_code(body: Mapping[str, Any], table: ErrorTable) -> str:
+    """The code of a problem object: the end of its type where that is one, else its title in the form of codes."""
+    code = str(body.get("type", "")).rpartition(":")[2]
+    return code if table.row(code) else f"E{body['title'].replace(': ', ':')}"
 
 
 ENVELOPES: dict[str, Unwrap] = {"spot": _spot, "bare": _bare}

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .errors import Facts, InvalidRequest
-from .operation import Pagination
+from .operation import Operation
 
 __all__ = ["AsyncPages", "Pages", "Progress"]
 
@@ -32,10 +32,15 @@ class Progress(NamedTuple):
 class Paging:
     """The state of one iteration."""
 
-    def __init__(self, pagination: Pagination, arguments: Mapping[str, Any], cursor: Any, max_items: int | None) -> None:
+    def __init__(
+        self, operation: Operation[Any], arguments: Mapping[str, Any], cursor: Any, max_items: int | None
+    ) -> None:
+        assert operation.pagination is not None
+        pagination = operation.pagination
         if max_items is not None and max_items < 0:
             raise InvalidRequest(f"max_items: {max_items} is not allowed; allowed: 0 or more", Facts(sent=False))
         self._pagination = pagination
+        self._path = {name: value for name, value in arguments.items() if name in operation.path_fields}
         self._arguments = {name: value for name, value in arguments.items() if name != pagination.parameter}
         given = arguments.get(pagination.parameter)
         self.cursor = cursor if cursor is not None else given if given is not None else pagination.first
@@ -48,7 +53,7 @@ class Paging:
     def arguments(self) -> dict[str, Any]:
         """Arguments of the next page."""
         alone = self._pagination.alone and self.pages > 0
-        further = {} if alone else self._arguments
+        further = self._path if alone else self._arguments
         return {**further, self._pagination.parameter: self.cursor}
 
     def take(self, result: Any) -> list[Any]:
@@ -56,7 +61,7 @@ class Paging:
         pagination = self._pagination
         entries = _entries(result, pagination.items)
         keys = [_identity(entry, pagination.id) for entry in entries]
-        fresh = [entry for entry, key in zip(entries, keys, strict=True) if key not in self._border]
+        fresh = [entry for entry, key in zip(entries, keys, strict=True) if key is None or key not in self._border]
         self._border = frozenset(keys)
         self.pages += 1
         if pagination.total:
@@ -108,13 +113,13 @@ def _identity(entry: Any, by: str) -> Any:
 class _Base(Generic[T]):
     def __init__(
         self,
-        pagination: Pagination,
+        operation: Operation[Any],
         arguments: Mapping[str, Any],
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
     ) -> None:
-        self._paging = Paging(pagination, arguments, cursor, max_items)
+        self._paging = Paging(operation, arguments, cursor, max_items)
         self._waiting: deque[T] = deque()
         self._on_page = on_page
 
@@ -140,13 +145,13 @@ class Pages(_Base[T], Iterator[T]):
     def __init__(
         self,
         fetch: Callable[[dict[str, Any]], Any],
-        pagination: Pagination,
+        operation: Operation[Any],
         arguments: Mapping[str, Any],
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
     ) -> None:
-        super().__init__(pagination, arguments, cursor, max_items, on_page)
+        super().__init__(operation, arguments, cursor, max_items, on_page)
         self._fetch = fetch
 
     def __next__(self) -> T:
@@ -163,13 +168,13 @@ class AsyncPages(_Base[T], AsyncIterator[T]):
     def __init__(
         self,
         fetch: Callable[[dict[str, Any]], Awaitable[Any]],
-        pagination: Pagination,
+        operation: Operation[Any],
         arguments: Mapping[str, Any],
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
     ) -> None:
-        super().__init__(pagination, arguments, cursor, max_items, on_page)
+        super().__init__(operation, arguments, cursor, max_items, on_page)
         self._fetch = fetch
 
     async def __anext__(self) -> T:
