@@ -96,6 +96,27 @@ def check_user(user: Account) -> None:
         assert order.alive or not order.resting
 
 
+def check_ledger(account: Account) -> None:
+    """Every balance is the sum of its entries, and every fill has one entry of each of its two assets."""
+    entries = list(account.ledger.entries.values())
+    running: dict[str, Decimal] = {}
+    for entry in entries:
+        name = entry.asset.name
+        running[name] = running.get(name, Decimal(0)) + entry.amount - entry.fee
+        assert entry.balance == running[name]
+    assert running == account.balances
+    for fill in account.fills:
+        pair, sign = fill.order.pair, 1 if fill.order.side == "buy" else -1
+        own = [entry for entry in entries if entry.reference == fill.id]
+        assert [(each.asset, each.amount) for each in own] == [
+            (pair.base, sign * fill.trade.volume),
+            (pair.quote, -sign * fill.cost),
+        ]
+        assert {each.asset.name: each.fee for each in own if each.asset is fill.fee_asset} == {
+            fill.fee_asset.name: fill.fee
+        }
+
+
 @settings(max_examples=60, deadline=None)
 @given(actions)
 def test_matching_conserves_assets(steps: list[Any]) -> None:
@@ -116,3 +137,4 @@ def test_matching_conserves_assets(steps: list[Any]) -> None:
             assert ask.limit is not None
             assert bid.limit < ask.limit
     check_user(exchange.user)
+    check_ledger(exchange.user)

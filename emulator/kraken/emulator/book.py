@@ -8,8 +8,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kraken.emulator.orders import ZERO, Order, Side
-from kraken.emulator.wire import fixed
+from kraken.emulator.orders import Order, Side
+from kraken.emulator.wire import ZERO, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 from kraken.emulator.book import Book, BookSide
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
+from kraken.emulator.ledger import Ledger
 from kraken.emulator.orders import (
     RESTING,
-    ZERO,
     Account,
     BalancesChanged,
     BookChanged,
     Event,
     Fill,
-    LedgerEntry,
     NewOrder,
     Order,
     OrderChanged,
@@ -27,17 +26,20 @@ from kraken.emulator.orders import (
     Trade,
     Traded,
 )
-from kraken.emulator.wire import rounded
+from kraken.emulator.wire import SECOND, ZERO, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kraken.emulator.instruments import Asset, Instruments, Pair
+    from kraken.emulator.ledger import LedgerEntry
 
 Ended = Literal["canceled", "expired"]
 """How an order can end without being filled."""
 
 HOUSE_FUNDS = Decimal(10) ** 15
+OPENING_AGE = 7 * 86_400 * SECOND
+"""How long ago the user's money was deposited, in nanoseconds."""
 TAPE_LENGTH = 2000
 """Trades and spreads that are remembered of a pair."""
 
@@ -60,20 +62,35 @@ class Exchange:
         self.books = {name: Book(pair) for name, pair in instruments.pairs.items()}
         self.tape = {name: deque[Trade](maxlen=TAPE_LENGTH) for name in instruments.pairs}
         self.spreads = {name: deque[tuple[int, Decimal, Decimal]](maxlen=TAPE_LENGTH) for name in instruments.pairs}
-        assets = instruments.assets
-        opening = {n: rounded(asset.opening_balance, asset.decimals) for n, asset in assets.items()}
-        house = {name: rounded(HOUSE_FUNDS, asset.decimals) for name, asset in assets.items()}
-        self.user = Account("user", opening)
-        self.maker = Account("maker", house, house=True)
-        self.taker = Account("taker", dict(house), house=True)
-        self.fees = {name: rounded(ZERO, asset.decimals) for name, asset in assets.items()}
-        """Fees collected, by asset: what accounts pay is not lost."""
         self.status = "online"
         self.listeners: list[Callable[[Event], None]] = []
         self._clock = clock
         self._ids = random.Random(f"ids {seed}")
         self._last = 0
         self._trades: list[Trade] = []
+        assets = instruments.assets
+        self.user = self._new_account("user")
+        for asset in assets.values():
+            self.user.ledger.note("deposit", asset, asset.opening_balance, at=max(0, clock() - OPENING_AGE))
+        self.maker = self._new_house("maker")
+        self.taker = self._new_house("taker")
+        self.fees = {name: rounded(ZERO, asset.decimals) for name, asset in assets.items()}
+        """Fees collected from trades, by asset: what accounts pay is not lost."""
+
+    def _new_account(self, name: str, *, house: bool = False) -> Account:
+        account = Account(
+            name, Ledger(self.new_id, self.now, lambda entries: self._on_entries(account, entries)), house
+        )
+        return account
+
+    def _on_entries(self, account: Account, entries: tuple[LedgerEntry, ...]) -> None:
+        self._tell(BalancesChanged(account, entries))
+
+    def _new_house(self, name: str) -> Account:
+        account = self._new_account(name, house=True)
+        for asset in self.instruments.assets.values():
+            account.ledger.move(asset, HOUSE_FUNDS)
+        return account
 
     # ------------------------------------------------------------------ time, names, prices
 
@@ -396,7 +413,7 @@ class Exchange:
         pair, price = taker.pair, maker.limit
         assert price is not None
         volume = min(maker.remaining, taker.remaining)
-        buyer, seller = (taker, maker) if taker.side == "buy" else (maker, taker)
+        buyer = taker if taker.side == "buy" else maker
         cost = min(rounded(price * volume, pair.money_decimals), self._spendable(buyer))
         trade = Trade(
             pair=pair,
@@ -409,17 +426,14 @@ class Exchange:
         )
         self.tape[pair.name].append(trade)
         self._trades.append(trade)
-        self._move(buyer, pair.base, volume)
-        self._move(buyer, pair.quote, -cost)
-        self._move(seller, pair.base, -volume)
-        self._move(seller, pair.quote, cost)
         for order in (maker, taker):
             order.filled += volume
             order.cost += cost
         if not maker.remaining:
             self._book(maker).remove(maker)
-        for order in (maker, taker):
-            self._report(order, trade, cost, maker=order is maker)
+        fills = [self._settle(order, trade, cost, maker=order is maker) for order in (maker, taker)]
+        for fill in fills:
+            self._report(fill)
 
     def _spendable(self, order: Order) -> Decimal:
         """What ``order`` may still spend of the quote asset without touching what other orders hold."""
@@ -428,12 +442,52 @@ class Exchange:
             return order.account.balances[quote.name]
         return order.account.available(quote) + order.hold(quote)
 
-    def _move(self, order: Order, asset: Asset, amount: Decimal) -> None:
-        balances = order.account.balances
-        balances[asset.name] = rounded(balances[asset.name] + amount, asset.decimals)
+    def _settle(self, order: Order, trade: Trade, cost: Decimal, *, maker: bool) -> Fill:
+        """Move what was traded and take the fee."""
+        pair, ledger = order.pair, order.account.ledger
+        sign = 1 if order.side == "buy" else -1
+        moves = ((pair.base, sign * trade.volume), (pair.quote, -sign * cost))
+        in_quote, fee, fee_asset = self._fee(order, trade, cost, maker=maker)
+        order.fee += in_quote
+        self.fees[fee_asset.name] += fee
+        fill_id = "" if order.account.house else self.new_id("T")
+        entries: list[LedgerEntry] = []
+        for asset, amount in moves:
+            charged = fee if asset is fee_asset else ZERO
+            if order.account.house:
+                ledger.move(asset, amount - charged)
+            else:
+                entries.append(ledger.note("trade", asset, amount, charged, refid=fill_id, at=trade.at))
+        return Fill(
+            id=fill_id,
+            order=order,
+            trade=trade,
+            cost=cost,
+            fee=fee,
+            fee_asset=fee_asset,
+            maker=maker,
+            filled=order.filled,
+            total_cost=order.cost,
+            average=order.average,
+            entries=tuple(entries),
+        )
 
-    def _report(self, order: Order, trade: Trade, cost: Decimal, *, maker: bool) -> None:
-        fee, asset = self._charge(order, trade, cost, maker=maker)
+    def _fee(self, order: Order, trade: Trade, cost: Decimal, *, maker: bool) -> tuple[Decimal, Decimal, Asset]:
+        """The fee in the quote asset, and what is taken: of the base asset if that is preferred and there."""
+        pair, account = order.pair, order.account
+        rate = (pair.maker_fee if maker else pair.taker_fee) / 100
+        in_quote = rounded(cost * rate, pair.money_decimals)
+        in_base = rounded(trade.volume * rate, pair.base.decimals)
+        bought = trade.volume if order.side == "buy" else -trade.volume
+        in_hand = {pair.base.name: bought, pair.quote.name: -cost if order.side == "buy" else cost}
+        fee, asset = in_quote, pair.quote
+        if order.asked.fee_in_base and (order.side == "buy" or account.available(pair.base) + bought >= in_base):
+            fee, asset = in_base, pair.base
+        return in_quote, max(ZERO, min(fee, account.balances[asset.name] + in_hand[asset.name])), asset
+
+    def _report(self, fill: Fill) -> None:
+        """Tell about a fill, and that the order is done if it is."""
+        order, trade = fill.order, fill.trade
         done = not order.remaining
         if done:
             order.status = "closed"
@@ -442,57 +496,12 @@ class Exchange:
             self._forget_if_house(order)
         if order.account.house:
             return
-        fill = Fill(
-            id=self.new_id("T"),
-            order=order,
-            trade=trade,
-            cost=cost,
-            fee=fee,
-            fee_asset=asset,
-            maker=maker,
-            filled=order.filled,
-            total_cost=order.cost,
-            average=order.average,
-        )
         order.fills.append(fill)
         order.account.fills.append(fill)
         self._tell(OrderChanged(order, "trade", trade.at, fill))
-        self._tell(self._ledger(order, fill))
+        self._tell(BalancesChanged(order.account, fill.entries))
         if done:
             self._tell(OrderChanged(order, "filled", order.closed))
-
-    def _charge(self, order: Order, trade: Trade, cost: Decimal, *, maker: bool) -> tuple[Decimal, Asset]:
-        """Take the fee, in the base asset if that is preferred and there."""
-        pair = order.pair
-        rate = (pair.maker_fee if maker else pair.taker_fee) / 100
-        in_quote = rounded(cost * rate, pair.money_decimals)
-        in_base = rounded(trade.volume * rate, pair.base.decimals)
-        fee, asset = in_quote, pair.quote
-        if order.asked.fee_in_base and (order.side == "buy" or order.account.available(pair.base) >= in_base):
-            fee, asset = in_base, pair.base
-        fee = max(ZERO, min(fee, order.account.balances[asset.name]))
-        self._move(order, asset, -fee)
-        self.fees[asset.name] += fee
-        order.fee += in_quote
-        return fee, asset
-
-    def _ledger(self, order: Order, fill: Fill) -> BalancesChanged:
-        sign = 1 if order.side == "buy" else -1
-        moves = ((order.pair.base, sign * fill.trade.volume), (order.pair.quote, -sign * fill.cost))
-        entries = tuple(
-            LedgerEntry(
-                id=self.new_id("L"),
-                reference=fill.id,
-                asset=asset,
-                amount=rounded(amount, asset.decimals),
-                fee=rounded(fill.fee if asset is fill.fee_asset else ZERO, asset.decimals),
-                balance=order.account.balances[asset.name],
-                type="trade",
-                at=fill.trade.at,
-            )
-            for asset, amount in moves
-        )
-        return BalancesChanged(order.account, entries)
 
     # ------------------------------------------------------------------ telling
 

@@ -6,8 +6,8 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from kraken.emulator.orders import ZERO, NewOrder, Order, Side, Trade
-from kraken.emulator.wire import SECOND, rounded
+from kraken.emulator.orders import NewOrder, Order, Side, Trade
+from kraken.emulator.wire import SECOND, ZERO, rounded
 
 if TYPE_CHECKING:
     from kraken.emulator.exchange import Exchange

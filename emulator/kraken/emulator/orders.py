@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Literal
 
-from kraken.emulator.wire import fixed, rounded
+from kraken.emulator.wire import ZERO, fixed, rounded
 
 if TYPE_CHECKING:
     from kraken.emulator.instruments import Asset, Pair
+    from kraken.emulator.ledger import Ledger, LedgerEntry
 
 Side = Literal["buy", "sell"]
-ZERO = Decimal(0)
 
 RESTING = ("limit", "iceberg")
 """Order types that go into the book; the others, except market orders, wait for a trigger."""
@@ -23,8 +23,7 @@ class Account:
     """Whose orders and balances they are."""
 
     name: str
-    balances: dict[str, Decimal]
-    """By Kraken's asset name."""
+    ledger: Ledger
     house: bool = False
     """Whether it belongs to the emulator: its orders are not checked against rules and funds."""
     orders: dict[str, Order] = field(default_factory=dict)
@@ -32,13 +31,18 @@ class Account:
     open: dict[str, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
 
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """By Kraken's asset name."""
+        return self.ledger.balances
+
     def held(self, asset: Asset) -> Decimal:
         """What open orders have put aside of ``asset``."""
         return sum((order.hold(asset) for order in self.open.values()), ZERO)
 
     def available(self, asset: Asset) -> Decimal:
-        """What a new order can spend of ``asset``."""
-        return self.balances[asset.name] - self.held(asset)
+        """What a new order, a withdrawal or a transfer can spend of ``asset``."""
+        return self.balances.get(asset.name, ZERO) - self.held(asset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +191,8 @@ class Fill:
     """What was filled of the order up to and with this trade."""
     total_cost: Decimal
     average: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """A change of one balance."""
-
-    id: str
-    reference: str
-    asset: Asset
-    amount: Decimal
-    fee: Decimal
-    balance: Decimal
-    type: str
-    at: int
+    entries: tuple[LedgerEntry, ...]
+    """What it did to the account's balances."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.book import Book, Level, checksum
 from kraken.emulator.orders import (
-    ZERO,
     BalancesChanged,
     BookChanged,
     Event,
     Fill,
-    LedgerEntry,
     Order,
     OrderChanged,
     StatusChanged,
@@ -21,13 +19,14 @@ from kraken.emulator.orders import (
     Traded,
 )
 from kraken.emulator.spot_rest import DAY, figures
-from kraken.emulator.wire import SECOND, dumps, rfc3339, rounded
+from kraken.emulator.wire import SECOND, ZERO, dumps, rfc3339, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Asset, Pair
+    from kraken.emulator.ledger import LedgerEntry
 
 Data = list[dict[str, Any]] | dict[str, Any]
 

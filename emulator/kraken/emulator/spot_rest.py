@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.orders import ZERO, NewOrder, Order, Side, Trade
-from kraken.emulator.wire import SECOND, fixed, rfc3339, rounded, unix
+from kraken.emulator.orders import NewOrder, Order, Side, Trade
+from kraken.emulator.wire import SECOND, ZERO, fixed, rfc3339, rounded, unix
 
 if TYPE_CHECKING:
     from decimal import Decimal

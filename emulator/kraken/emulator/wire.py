@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+ZERO = Decimal(0)
+
 SECOND = 1_000_000_000
 """Nanoseconds in a second."""
 
