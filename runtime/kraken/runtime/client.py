@@ -108,7 +108,7 @@ class RestClient:
         method: str,
         uri: str,
         params: Mapping[str, Any] | None = None,
-        timeout: float = 10,
+        timeout: float | None = None,
         *,
         auth: bool = True,
         do_json: bool = False,
@@ -122,7 +122,8 @@ class RestClient:
             method: `GET`, `POST`, `PUT` or `DELETE`.
             uri: Path of the endpoint: `/0/private/Balance`.
             params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
-            timeout: Seconds to wait for the connection, and for each part of the reply.
+            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
+                out.
             auth: Whether to sign the request; False for public endpoints.
             do_json: Send the parameters as JSON instead of a form.
             return_raw: Return the `Reply` with status, headers and bytes.
