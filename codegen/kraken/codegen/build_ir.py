@@ -85,22 +85,23 @@ class Builder:
             elif any(channels(document)):
                 self._websocket(document)
         for document in self.documents:
-            self._check_tokens(document)
+            if any(channels(document)):
+                self._check_websocket(document)
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
 
-    def _check_tokens(self, document: Document) -> None:
-        """The call that gives a socket's token must be there."""
-        product = self.products.get(document.data.get("x-kraken-product", ""))
-        known = (
-            [operation.operation_id for group in product.groups for operation in group.operations] if product else []
-        )
-        for name, server in document.data["servers"].items() if any(channels(document)) else ():
+    def _check_websocket(self, document: Document) -> None:
+        """What only shows when all documents were read."""
+        product = self.products[document.data["x-kraken-product"]]
+        known = [operation.operation_id for group in product.groups for operation in group.operations]
+        for name, server in document.data["servers"].items():
             token = server.get("x-kraken-token")
             if token is not None and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
+        if not product.channels:
+            self._problem(document, ("channels",), f"{product.name}: only methods", "at least one channel")
 
     # ------------------------------------------------------------------ REST
 
