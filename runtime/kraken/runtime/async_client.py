@@ -258,8 +258,9 @@ class AsyncRestClient:
     async def close(self) -> None:
         """Give back all connections. May be called more than once."""
         self._closed = True
-        if self._transport is not None:
-            await self._transport.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -179,21 +179,25 @@ class RestClient:
         return drive(flow, self._open().send, self._lock if auth else nullcontext(), self._sleep)
 
     def _open(self) -> Transport:
-        if self._closed:
-            raise KrakenError("the client is closed", Facts(sent=False, hint="make a new one"))
-        if self._transport is None:
-            with self._opening:
-                if self._transport is None:
-                    from .httpx_transport import HttpxTransport
+        transport = self._transport
+        if transport is not None:
+            return transport
+        with self._opening:
+            if self._closed:
+                raise KrakenError("the client is closed", Facts(sent=False, hint="make a new one"))
+            if self._transport is None:
+                from .httpx_transport import HttpxTransport
 
-                    self._transport = HttpxTransport(self._core.url, proxy=self._core.proxy, verify=self._core.verify)
-        return self._transport
+                self._transport = HttpxTransport(self._core.url, proxy=self._core.proxy, verify=self._core.verify)
+            return self._transport
 
     def close(self) -> None:
         """Give back all connections. May be called more than once."""
-        self._closed = True
-        if self._transport is not None:
-            self._transport.close()
+        with self._opening:
+            self._closed = True
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
 
     def __enter__(self) -> Self:
         return self
