@@ -160,6 +160,16 @@ def first_message(adapter: Contender, job: Job) -> Sample:
     return asyncio.run(run())
 
 
+def first_stream(adapter: Contender, job: Job) -> Sample:
+    """Processor time of this whole process up to the first message of a stream."""
+
+    async def run() -> Sample:
+        seen = await _watch(adapter, job, Clock())
+        return {"cost": time.process_time() * MILLI, **seen}
+
+    return asyncio.run(run())
+
+
 def book(adapter: Contender, job: Job) -> Sample:
     """Processor time to decode an update, apply it and verify its checksum; there is no socket."""
     lines = data.messages(Path(job.folder), adapter.book_api, f"book{job.target}", job.count + 1)
@@ -184,7 +194,8 @@ def _check_top(given: Any, right: list[str]) -> None:
 
 
 FUNCTIONS = {
-    function.__name__: function for function in (rest_sync, rest_async, first_call, sign, stream, first_message, book)
+    function.__name__: function
+    for function in (rest_sync, rest_async, first_call, first_stream, sign, stream, first_message, book)
 }
 
 

@@ -134,8 +134,12 @@ class Opener:
 
 
 def numbers_as_text(text: str | bytes) -> Any:
-    """JSON with the digits of its numbers as they stand there."""
-    return json.loads(text, parse_float=str, parse_int=str)
+    """JSON with the digits of its numbers as they stand there; a number and a text with the same digits differ."""
+    return json.loads(text, parse_float=_digits, parse_int=_digits)
+
+
+def _digits(text: str) -> tuple[str, str]:
+    return "number", text
 
 
 def pairs_of(request: Request) -> list[tuple[str, str]]:

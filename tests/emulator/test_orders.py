@@ -121,6 +121,13 @@ def test_open_orders_hold_money(account: Account) -> None:
     account.limit(volume="0.001", price="50000")
 
 
+def test_what_was_filled_is_not_held_any_more(account: Account) -> None:
+    order = account.limit(volume="3.6", price="68000")
+    account.emulator.fill(order, "3.5")
+    account.limit(volume="0.05", price="68000")
+    assert Decimal(account.call("Balance")["ZUSD"]) > 0
+
+
 def test_relative_prices(account: Account) -> None:
     last = Decimal(account.public("Ticker", pair="XBTUSD")["XXBTZUSD"]["c"][0])
 

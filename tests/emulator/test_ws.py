@@ -364,14 +364,11 @@ def test_executions_snapshot(emulator: Emulator, account: Account, private: Sock
 
 def test_only_openings_and_closings_if_wished(emulator: Emulator, private: Socket) -> None:
     private.result("subscribe", channel="executions", order_status=False, snap_orders=False)
-    order = private.result("add_order", **ORDER)["order_id"]
-    private.result("amend_order", order_id=order, order_qty=0.02)
-    private.ask("cancel_order", order_id=[order])
-    number = private.ask("ping")
-    kinds = []
-    while (frame := private.next()).get("req_id") != number:
-        kinds += [row["exec_type"] for row in frame.get("data", []) if frame["channel"] == "executions"]
-    assert kinds == ["canceled"]
+    private.ask("add_order", **ORDER, cl_ord_id="a")
+    private.ask("amend_order", cl_ord_id="a", order_qty=0.02)
+    private.ask("cancel_order", cl_ord_id=["a"])
+    frames = [frame for frame in private.next_after_ping() if "channel" in frame]
+    assert [row["exec_type"] for frame in frames for row in frame["data"]] == ["new", "canceled"]
 
 
 def test_balances_agree_with_rest_to_the_digit(emulator: Emulator, account: Account, private: Socket) -> None:

@@ -6,7 +6,7 @@ import csv
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 import pytest
@@ -31,6 +31,10 @@ NOT_OF_THE_DOCUMENTED_FORM = {
     # The published request has a parameter that the published schema beside it does not have.
     "spot/rest/post-private-CancelOrder/02-request-example.json": ("pair",),
 }
+
+
+# A guide writes the numbers of a book as texts. Kraken sends numbers, and numbers come back.
+NUMBERS_WRITTEN_AS_TEXTS = ("spot/ws/book/docs-09-snapshot-checksum-guide-strings.json",)
 
 
 class Payload(NamedTuple):
@@ -82,6 +86,10 @@ def of_slice(payload: Payload) -> bool:
     return frame["method"] in KNOWN_FRAMES and (channel is None or channel in KNOWN_FRAMES)
 
 
+def digits(text: str) -> Any:
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
 REPLIES = [each for each in PAYLOADS if each.kind == "response" and each.transport == "rest" and of_slice(each)]
 FRAMES = [each for each in PAYLOADS if each.kind != "request" and each.transport == "ws"]
 REQUESTS = [each for each in PAYLOADS if each.kind == "request" and each.transport == "rest" and of_slice(each)]
@@ -108,7 +116,10 @@ def test_frames(payload: Payload) -> None:
     frame = decode_message(payload.raw)
     assert not isinstance(frame, UnknownFrame)
     assert repr(frame)
-    assert numbers_as_text(to_json(frame)) == numbers_as_text(payload.raw)
+    if payload.file in NUMBERS_WRITTEN_AS_TEXTS:
+        assert digits(to_json(frame)) == digits(payload.raw)
+    else:
+        assert numbers_as_text(to_json(frame)) == numbers_as_text(payload.raw)
 
 
 @needs_payloads([each for each in FRAMES if not of_slice(each)], 10)

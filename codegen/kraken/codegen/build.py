@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .build_ir import Builder
 from .check import check_documents, document_kind
 from .ir import Product
-from .load import Document, SpecError, load_documents
+from .load import Document, Problem, SpecError, load_documents
 from .pages import pages
 from .render import Files, Renderer
 
@@ -39,7 +39,14 @@ def load_checked(specs: Path) -> list[Document]:
 
 def load_products(specs: Path) -> list[Product]:
     """The intermediate representation of all products."""
-    return Builder(load_checked(specs)).build()
+    return _products(specs, load_checked(specs))
+
+
+def _products(specs: Path, documents: list[Document]) -> list[Product]:
+    products = Builder(documents).build()
+    if not products:
+        raise SpecError([Problem(str(specs), 1, "no specs", "YAML files with paths or channels")])
+    return products
 
 
 class Generated(NamedTuple):
@@ -54,7 +61,7 @@ class Generated(NamedTuple):
 def generate(specs: Path) -> Generated:
     """Everything that is generated, formatted; nothing is written."""
     documents = load_checked(specs)
-    products = Builder(documents).build()
+    products = _products(specs, documents)
     errors = next((document for document in documents if document_kind(document) == "errors"), None)
     return Generated(_format(Renderer(documents).render(products, errors)), pages(documents))
 

@@ -88,7 +88,8 @@ class Builder:
             elif any(channels(document)):
                 self._websocket(document)
         for document in self.documents:
-            self._check_tokens(document)
+            if any(channels(document)):
+                self._check_websocket(document)
             if "x-kraken-tiers" in document.data:
                 product = self.products[document.name.split("/", 1)[0]]
                 product.tiers, product.tiers_source = document.data["x-kraken-tiers"], document.name
@@ -118,17 +119,17 @@ class Builder:
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
 
-    def _check_tokens(self, document: Document) -> None:
-        """The call that gives a socket's token must be there."""
-        product = self.products.get(document.data.get("x-kraken-product", ""))
-        known = (
-            [operation.operation_id for group in product.groups for operation in group.operations] if product else []
-        )
-        for name, server in document.data["servers"].items() if any(channels(document)) else ():
+    def _check_websocket(self, document: Document) -> None:
+        """What only shows when all documents were read."""
+        product = self.products[document.data["x-kraken-product"]]
+        known = [operation.operation_id for group in product.groups for operation in group.operations]
+        for name, server in document.data["servers"].items():
             token = server.get("x-kraken-token")
             if token is not None and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
+        if not product.channels:
+            self._problem(document, ("channels",), f"{product.name}: only methods", "at least one channel")
 
     # ------------------------------------------------------------------ REST
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .extensions import FORMATS
+from .extensions import BY_KEY, FORMATS
 from .load import Document, Pointer, Problem, walk
 from .places import NAMED_SCHEMAS, Json, channels, is_schema, label, operations, parameters, schemas
 
 MEDIA_TYPES = ("application/x-www-form-urlencoded", "application/json")
+
+DANGERS = tuple(value for value in BY_KEY["x-kraken-danger"].value["enum"] if value != "none")
 
 RESERVED_CLASSES = frozenset(
     [
@@ -204,7 +206,7 @@ def _lint_facts(document: Document) -> Iterator[Problem]:
                 yield document.problem(
                     at, f"{label(at)}: deprecated without x-kraken-replaced-by", "what to use instead"
                 )
-            if value.get("x-kraken-retry") == "safe" and value.get("x-kraken-danger", "none") != "none":
+            if value.get("x-kraken-retry") == "safe" and value.get("x-kraken-danger") in DANGERS:
                 # What places an order must never be sent twice by us.
                 yield document.problem(
                     (*at, "x-kraken-retry"), f"{label(at)}: safe although it {value['x-kraken-danger']}", "never"

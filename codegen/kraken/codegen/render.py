@@ -254,7 +254,8 @@ class Renderer:
             if module.module != "messages":
                 self._models(product, module)
         self._write(f"{folder}/decode.py", "decode.py.jinja2", sources, product=product)
-        exports |= {"decode_message": ".decode", "decode_response": ".decode"}
+        exports |= {"decode_response": ".decode"} if product.groups else {}
+        exports |= {"decode_message": ".decode"} if product.channels else {}
         self._write(
             f"{folder}/__init__.py",
             "package.py.jinja2",

@@ -204,7 +204,7 @@ class AsyncRestClient:
         method: str,
         uri: str,
         params: Mapping[str, Any] | None = None,
-        timeout: float = 10,
+        timeout: float | None = None,
         *,
         auth: bool = True,
         do_json: bool = False,
@@ -218,7 +218,8 @@ class AsyncRestClient:
             method: `GET`, `POST`, `PUT` or `DELETE`.
             uri: Path of the endpoint: `/0/private/Balance`.
             params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
-            timeout: Seconds to wait for the connection, and for each part of the reply.
+            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
+                out.
             auth: Whether to sign the request; False for public endpoints.
             do_json: Send the parameters as JSON instead of a form.
             return_raw: Return the `Reply` with status, headers and bytes.
@@ -307,8 +308,9 @@ class AsyncRestClient:
     async def close(self) -> None:
         """Give back all connections. May be called more than once."""
         self._closed = True
-        if self._transport is not None:
-            await self._transport.close()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -144,7 +144,7 @@ class RestClient:
         method: str,
         uri: str,
         params: Mapping[str, Any] | None = None,
-        timeout: float = 10,
+        timeout: float | None = None,
         *,
         auth: bool = True,
         do_json: bool = False,
@@ -158,7 +158,8 @@ class RestClient:
             method: `GET`, `POST`, `PUT` or `DELETE`.
             uri: Path of the endpoint: `/0/private/Balance`.
             params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
-            timeout: Seconds to wait for the connection, and for each part of the reply.
+            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
+                out.
             auth: Whether to sign the request; False for public endpoints.
             do_json: Send the parameters as JSON instead of a form.
             return_raw: Return the `Reply` with status, headers and bytes.
@@ -228,21 +229,25 @@ class RestClient:
         return drive(flow, self._open().send, self._lock if auth else nullcontext(), self._sleep)
 
     def _open(self) -> Transport:
-        if self._closed:
-            raise KrakenError("the client is closed", Facts(sent=False, hint="make a new one"))
-        if self._transport is None:
-            with self._opening:
-                if self._transport is None:
-                    from .httpx_transport import HttpxTransport
+        transport = self._transport
+        if transport is not None:
+            return transport
+        with self._opening:
+            if self._closed:
+                raise KrakenError("the client is closed", Facts(sent=False, hint="make a new one"))
+            if self._transport is None:
+                from .httpx_transport import HttpxTransport
 
-                    self._transport = HttpxTransport(self._core.url, proxy=self._core.proxy, verify=self._core.verify)
-        return self._transport
+                self._transport = HttpxTransport(self._core.url, proxy=self._core.proxy, verify=self._core.verify)
+            return self._transport
 
     def close(self) -> None:
         """Give back all connections. May be called more than once."""
-        self._closed = True
-        if self._transport is not None:
-            self._transport.close()
+        with self._opening:
+            self._closed = True
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
 
     def __enter__(self) -> Self:
         return self

@@ -317,7 +317,7 @@ class Core:
         method: str,
         uri: str,
         params: Mapping[str, Any] | None,
-        timeout: float,
+        timeout: float | None,
         *,
         auth: bool,
         do_json: bool,

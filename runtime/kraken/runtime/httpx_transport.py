@@ -7,11 +7,13 @@ more than the request itself.
 from __future__ import annotations
 
 import ssl
+from importlib.util import find_spec
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from .checks import proxy_url, refused
 from .transport import Lost, Reply, Request, is_file
 
 __all__ = ["AsyncHttpxTransport", "HttpxTransport"]
@@ -19,10 +21,25 @@ __all__ = ["AsyncHttpxTransport", "HttpxTransport"]
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
+class _ExactUrl(httpx.URL):
+    """A URL whose path and query go out as they are: httpx would encode them again, and they are signed.
+
+    The request extension `target` is no way to do it: it also replaces the target of CONNECT at a proxy.
+    """
+
+    def __init__(self, base: httpx.URL, target: str) -> None:
+        super().__init__(base)
+        self._target = base.raw_path.rstrip(b"/") + target.encode("ascii")
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target
+
+
 def _settings(url: httpx.URL, proxy: str | None, verify: ssl.SSLContext | bool) -> dict[str, Any]:
-    if proxy is None and not proxy_bypass(url.host):
-        proxies = getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
+    proxy = proxy or _environment_proxy(url)
+    if proxy and proxy.startswith("socks") and find_spec("socksio") is None:
+        raise refused("proxy: SOCKS needs the package socksio; allowed without it: http://host:port, https://host:port")
     return {
         # A TLS context takes long to make and is not needed for plain HTTP.
         "verify": verify if url.scheme == "https" or proxy else False,
@@ -32,21 +49,30 @@ def _settings(url: httpx.URL, proxy: str | None, verify: ssl.SSLContext | bool) 
     }
 
 
+def _environment_proxy(url: httpx.URL) -> str | None:
+    if proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    return proxy_url(found if "://" in found else f"http://{found}") if found else None
+
+
 def _build(url: httpx.URL, host: str, request: Request) -> httpx.Request:
     timeout = request.timeout
     headers = {"Host": host, **request.headers}
     if request.body or request.method != "GET":
         headers["Content-Length"] = str(len(request.body))
-    return httpx.Request(
+    built = httpx.Request(
         request.method,
         url,
         headers=headers,
         stream=httpx.ByteStream(request.body),
         extensions={
-            "target": url.raw_path.rstrip(b"/") + request.target.encode("ascii"),
             "timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": timeout},
         },
     )
+    built.url = _ExactUrl(url, request.target)
+    return built
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
             raise ValueError(f"{value!r} is not a finite number")
         return msgspec.Raw(format(value, "f").encode())
     if hasattr(value, "__wire__"):
-        return value.__wire__()
+        return _plain(value.__wire__())
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ModelWrapValidatorHandler, model_validator
 from pydantic_core import core_schema
+
+from .json import WIRE
 
 __all__ = ["KeyedRows", "RequestModel", "ResponseModel", "row"]
 
@@ -32,13 +34,40 @@ class ResponseModel(BaseModel):
 
 
 class KeyedRows(ResponseModel):
-    """Entries by Kraken's name of the pair, in a result that has other fields beside them."""
+    """Entries by Kraken's name of the pair, in a result that has other fields beside them.
+
+    A new field beside them is told from an entry by its form, and becomes an attribute.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_fields_from_entries(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        new = {name: inner for name, inner in value.items() if not _is_entry(inner)} if isinstance(value, dict) else {}
+        new = {name: inner for name, inner in new.items() if name not in cls.model_fields}
+        made = handler({name: inner for name, inner in value.items() if name not in new} if new else value)
+        vars(made).update(new)
+        return made
+
+    def __wire__(self) -> dict[str, Any]:
+        """The result as it was on the wire."""
+        known = self.model_dump(by_alias=True, exclude_unset=True, context=WIRE, warnings=False)
+        return {**known, **self._new_fields()}
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        return [*super().__repr_args__(), *self._new_fields().items()]
+
+    def _new_fields(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in type(self).model_fields}
 
     def __len__(self) -> int:
         return len(self.__pydantic_extra__ or ())
 
     def __contains__(self, name: object) -> bool:
         return name in (self.__pydantic_extra__ or ())
+
+
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, list) and (not value or isinstance(value[0], list))
 
 
 class RequestModel(BaseModel):

@@ -1,0 +1,131 @@
+"""The canned exchanges of some specs, through the generated code that is importable: whatever does not hold.
+
+It is also run in a process of its own, for other generated code than the repository's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kraken.runtime import Reply, to_json
+from kraken.runtime.transport import Request
+
+
+class _Transport:
+    def __init__(self, response: str) -> None:
+        self.response = response
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return Reply(200, {}, self.response.encode())
+
+    def close(self) -> None:
+        pass
+
+
+def failures(specs: Path) -> tuple[int, list[str]]:
+    """How many exchanges there are, and what went wrong."""
+    found = [*_rest(specs), *_websocket(specs)]
+    return len(found), [failure for failure in found if failure]
+
+
+def _documents(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.yaml")):
+        yield yaml.safe_load(path.read_text("utf-8"))
+
+
+def _rest(specs: Path) -> Iterator[str]:
+    from kraken.spot.decode import find_operation
+
+    for document in _documents(specs / "spot" / "rest"):
+        for path, item in document.get("paths", {}).items():
+            for method, facts in item.items():
+                operation = find_operation(f"{method.upper()} {path}")
+                assert operation is not None
+                for example in facts["x-kraken-examples"]:
+                    for difference in _call(document["x-kraken-group"], operation.name, path, example) or [""]:
+                        yield difference and f"{operation.name} {example.get('summary', '')}: {difference}"
+
+
+def _call(group: str, name: str, path: str, example: dict[str, Any]) -> list[str]:
+    from kraken.spot import SpotClient
+
+    transport = _Transport(example["response"])
+    client = SpotClient("key", "c2VjcmV0", transport=transport, nonce=lambda: 1)
+    outcome: Any
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            outcome = getattr(getattr(client, group), name)(**example["arguments"])
+        except Exception as error:
+            outcome = error
+    if not transport.requests:
+        return [f"nothing was sent: {outcome!r}"]
+    (request,) = transport.requests
+    query, body = request.target.partition("?")[2], request.body.decode()
+    body = body.replace('"nonce":1,', "", 1).removeprefix("nonce=1").removeprefix("&")
+    differences = _compare("wire", query + body, example["wire"])
+    differences += _compare("path", request.target.partition("?")[0].count("/"), path.count("/"))
+    if "raises" in example:
+        return differences + _compare("raises", type(outcome).__name__, example["raises"])
+    if isinstance(outcome, Exception):
+        return [*differences, repr(outcome)]
+    return differences + _compare("result", _exact(to_json(outcome)), _exact(example["response"])["result"])
+
+
+def _websocket(specs: Path) -> Iterator[str]:
+    for document in _documents(specs / "spot" / "websocket"):
+        for facts in document.get("channels", {}).values():
+            for example in facts["x-kraken-wire-examples"]:
+                found = _request(facts, example) if "request" in example else []
+                for frame in [*example.get("responses", []), *example.get("messages", [])]:
+                    found += _frame(frame)
+                for difference in found or [""]:
+                    yield difference and f"{facts['address']} {example.get('summary', '')}: {difference}"
+
+
+def _request(facts: dict[str, Any], example: dict[str, Any]) -> list[str]:
+    from kraken.spot import SpotWSClient
+    from kraken.spot.models.websocket import encode_parameters
+
+    name, given = facts["address"], example.get("arguments", {})
+    known = SpotWSClient.channels.get(name) or SpotWSClient.methods[name]
+    params = encode_parameters(known.parameters, given) if known.parameters else {}
+    if facts["x-kraken-kind"] == "channel":
+        params = {"channel": name, **params}
+    if known.auth:
+        params["token"] = "TOKEN"
+    method = "subscribe" if facts["x-kraken-kind"] == "channel" else name
+    return _compare(
+        "request", to_json({"method": method, **({"params": params} if params else {})}), example["request"]
+    )
+
+
+def _frame(frame: str) -> list[str]:
+    from kraken.runtime.websocket.frames import UnknownFrame
+    from kraken.spot import decode_message
+
+    message = decode_message(frame)
+    unknown = [f"unknown frame: {frame}"] if isinstance(message, UnknownFrame) else []
+    return unknown + _compare("frame", _exact(to_json(message)), _exact(frame))
+
+
+def _exact(text: str) -> Any:
+    """JSON with numbers as they are written, and the members of objects in any order."""
+    return json.loads(text, parse_float=lambda digits: f"number {digits}", parse_int=lambda digits: f"number {digits}")
+
+
+def _compare(what: str, made: Any, expected: Any) -> list[str]:
+    return [] if made == expected else [f"{what}: {made!r} instead of {expected!r}"]
+
+
+if __name__ == "__main__":
+    print(json.dumps(failures(Path(sys.argv[1]))))
