@@ -30,6 +30,8 @@ class Account:
     """All orders ever accepted, by id."""
     open: dict[str, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    reserved: dict[str, Decimal] = field(default_factory=dict)
+    """What withdrawals have put aside, by Kraken's asset name."""
 
     @property
     def balances(self) -> dict[str, Decimal]:
@@ -37,8 +39,8 @@ class Account:
         return self.ledger.balances
 
     def held(self, asset: Asset) -> Decimal:
-        """What open orders have put aside of ``asset``."""
-        return sum((order.hold(asset) for order in self.open.values()), ZERO)
+        """What open orders and withdrawals have put aside of ``asset``."""
+        return sum((order.hold(asset) for order in self.open.values()), self.reserved.get(asset.name, ZERO))
 
     def available(self, asset: Asset) -> Decimal:
         """What a new order, a withdrawal or a transfer can spend of ``asset``."""
