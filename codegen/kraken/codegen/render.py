@@ -265,11 +265,19 @@ class Renderer:
         )
 
     def _rest(self, product: Product, name: str) -> None:
+        for group in product.groups:
+            self._write(
+                f"{product.name}/operations/{group.name}.py",
+                "operations.py.jinja2",
+                [group.source],
+                group=group,
+                imports=_imports(product, [str(operation.result) for operation in group.operations], group, []),
+            )
         for colour, package, prefix in (("sync", "rest", ""), ("async", "rest_async", "Async")):
             for group in product.groups:
                 self._write(
                     f"{product.name}/{package}/{group.name}.py",
-                    "operations.py.jinja2",
+                    "group.py.jinja2",
                     [group.source],
                     group=group,
                     colour=colour,

@@ -371,6 +371,7 @@ def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json:
             auth=auth,
             encoding=encoding,
             envelope=known.envelope,
+            signing=known.signing,
             danger=known.danger,
             client_order_id=known.client_order_id,
             order_ids=known.order_ids,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Encoded", "Operation", "Pagination"]
+__all__ = ["Encoded", "Operation", "Pagination", "same_path"]
 
 T = TypeVar("T")
 
@@ -93,3 +93,13 @@ class Encoded(NamedTuple):
     body: list[tuple[str, Any]]
     values: dict[str, Any]
     """The checked arguments by Python name."""
+
+
+def same_path(known: str, asked: str) -> bool:
+    """Whether a method and path is that of an operation whose path has parts to be filled in."""
+    if "{" not in known:
+        return False
+    parts, given = known.split("/"), asked.split("/")
+    return len(parts) == len(given) and all(
+        part == each or (part.startswith("{") and each) for part, each in zip(parts, given, strict=True)
+    )
