@@ -15,6 +15,10 @@ class Words(StrEnum):
     INVALID_TOKEN = "EAPI:Invalid token"  # noqa: S105
     INVALID_SESSION = "ESession:Invalid session"
 
+    RATE_LIMIT = "EAPI:Rate limit exceeded"
+    ORDER_RATE_LIMIT = "EOrder:Rate limit exceeded"
+    ORDERS_LIMIT = "EOrder:Orders limit exceeded"
+
     INVALID_ARGUMENTS = "EGeneral:Invalid arguments"
     UNKNOWN_METHOD = "EGeneral:Unknown method"
     INTERNAL_ERROR = "EGeneral:Internal error"
@@ -22,6 +26,7 @@ class Words(StrEnum):
     CANCEL_ONLY = "EService:Market in cancel_only mode"
     POST_ONLY_MODE = "EService:Market in post_only mode"
     LIMIT_ONLY_MODE = "EService:Market in limit_only mode"
+    BUSY = "EService:Busy"
     UNAVAILABLE = "EService:Unavailable"
     DEADLINE_ELAPSED = "EService:Deadline elapsed"
 
@@ -39,6 +44,24 @@ class Words(StrEnum):
     NO_POSITION = "EOrder:Reduce only:No position exists"
     UNKNOWN_POSITION = "EOrder:Unknown position"
     NO_MARGIN = "EOrder:Cannot open position"
+
+    UNKNOWN_FUNDING_ASSET = "EFunding:Unknown asset"
+    NO_FUNDING_METHOD = "EFunding:No funding method"
+    INVALID_AMOUNT = "EFunding:Invalid amount"
+    MAX_FEE_EXCEEDED = "EFunding:Max fee exceeded"
+    UNKNOWN_WITHDRAW_KEY = "EFunding:Unknown withdraw key"
+    DUPLICATE_WITHDRAW_KEY = "EFunding:Duplicate withdraw key"
+    UNKNOWN_REFERENCE = "EFunding:Unknown reference id"
+    TOO_MANY_ADDRESSES = "EFunding:Too many addresses"
+    TOO_MANY_DEPOSIT_ADDRESSES = "TooManyDepositAddresses"
+
+    UNKNOWN_STRATEGY = "EGeneral:Invalid arguments:Invalid strategy ID"
+    EARN_MINIMUM = "EEarnings:Below min:(De)allocation operation amount less than minimum"
+    EARN_USER_LIMIT = "EEarnings:Above max:The allocation exceeds user limit for the strategy"
+    EARN_STRATEGY_LIMIT = "EEarnings:Above max:The allocation exceeds the total strategy limit"
+    EARN_FUNDS = "EEarnings:Insufficient funds:Insufficient funds to complete the (de)allocation request"
+    EARN_TIER = "EEarnings:Permission denied:The user's tier is not high enough"
+    EARN_BUSY = "EEarnings:Busy:Another (de)allocation for the same strategy is in progress"
 
     UNKNOWN_SYMBOL = "Currency pair not supported"
     BAD_SYMBOL = "Currency pair not in ISO 4217-A3 format"
