@@ -661,7 +661,7 @@ class Builder:
                     item.get("x-kraken-unit", ""),
                 )
             )
-        return Row(name, schema.get("description", ""), tuple(fields))
+        return Row(name, schema.get("description", ""), tuple(fields), "x-kraken-lazy" in schema)
 
     def _model_schema(self, document: Document, at: Pointer, schema: Json, side: str) -> Json:
         """A schema as the model generator shall see it: references inlined, our types named by path."""
@@ -690,6 +690,9 @@ class Builder:
         for key in ("items", "additionalProperties"):
             if isinstance(schema.get(key), dict):
                 built[key] = self._model_schema(document, (*at, key), schema[key], side)
+        if "items" in schema and "x-kraken-lazy" in self._deref(document, (*at, "items"), schema["items"])[2]:
+            path = f"{built['items']['customTypePath']}s"
+            return {"type": "string", "customTypePath": path, "description": built.get("description", "")}
         if "enum" in schema and schema.get("x-kraken-enum") == "open":
             plain = {key: value for key, value in built.items() if key not in ("enum", "description")}
             built = {"anyOf": [{**plain, "enum": schema["enum"]}, plain], "description": built.get("description", "")}

@@ -368,6 +368,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         "Field names of a positional array, in the order of its `prefixItems`; it becomes a named tuple.",
     ),
     Extension(
+        "x-kraken-lazy",
+        ("schema",),
+        {"const": True},
+        "Lists of this row are made into rows when somebody asks for one: large tables that few look at.",
+    ),
+    Extension(
         "x-kraken-rows",
         ("schema",),
         _NAME,

@@ -50,6 +50,8 @@ class Row:
     name: str
     description: str
     fields: tuple[Field, ...]
+    is_lazy: bool = False
+    """Whether lists of it become rows when somebody asks for one."""
 
 
 @dataclass(frozen=True)

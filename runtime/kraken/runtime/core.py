@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from functools import lru_cache
 from importlib import import_module
@@ -44,6 +46,9 @@ __all__ = ["Core"]
 T = TypeVar("T")
 
 Otp = str | Callable[[], str]
+
+LARGE = 100_000
+"""Bytes above which a reply is large."""
 
 _NO_OPTIONS = Options()
 _UNKNOWN_HINT = (
@@ -123,7 +128,9 @@ class Core:
         validate = codec(operation).result.validate_python
 
         def decode(outcome: Reply | Lost) -> T | KrakenError:
-            result = self._decode(outcome, operation, facts, chosen, validate)
+            large = isinstance(outcome, Reply) and len(outcome.body) > LARGE
+            with _collector_paused() if large else nullcontext():
+                result = self._decode(outcome, operation, facts, chosen, validate)
             self._account(operation, encoded, result)
             return result
 
@@ -378,6 +385,19 @@ def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json:
         )
     danger = "none" if method == "GET" or not auth else "trades"
     return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Building a large result makes nothing but new objects; looking through them for garbage, again and again, takes
+    as long as making them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _joined(*parts: str) -> str:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self, TypeVar, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ModelWrapValidatorHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    SerializationInfo,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic_core import core_schema
 
+from .errors import DecodeError
 from .json import WIRE
 
-__all__ = ["KeyedRows", "RequestModel", "ResponseModel", "row"]
+__all__ = ["KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row"]
 
 T = TypeVar("T", bound=type)
+R = TypeVar("R")
 
 
 class ResponseModel(BaseModel):
@@ -68,6 +78,75 @@ class KeyedRows(ResponseModel):
 
 def _is_entry(value: Any) -> bool:
     return isinstance(value, list) and (not value or isinstance(value[0], list))
+
+
+class LazyRows(Sequence[R]):
+    """A list of rows which holds what came, and makes rows of it when it is first looked at."""
+
+    row: ClassVar[type]
+    _adapters: ClassVar[dict[type, TypeAdapter[Any]]] = {}
+
+    def __init__(self, raw: list[Any]) -> None:
+        self._raw = raw
+        self._rows: list[R] | None = None
+
+    @classmethod
+    def _adapter(cls) -> TypeAdapter[Any]:
+        adapter = cls._adapters.get(cls.row)
+        if adapter is None:
+            adapter = cls._adapters[cls.row] = TypeAdapter(list[cls.row])  # type: ignore[name-defined]
+        return adapter
+
+    @property
+    def _made(self) -> list[R]:
+        if self._rows is None:
+            try:
+                self._rows = self._adapter().validate_python(self._raw)
+            except ValueError as error:
+                raise DecodeError(f"rows that are not of the documented form: {error}") from error
+        assert self._rows is not None
+        return self._rows
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[R]: ...
+
+    def __getitem__(self, index: int | slice) -> R | list[R]:
+        return self._made[index]
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __eq__(self, other: object) -> bool:
+        return self._made == (other._made if isinstance(other, LazyRows) else other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._made))
+
+    def __repr__(self) -> str:
+        return repr(self._made)
+
+    def __wire__(self) -> list[Any]:
+        """The rows as they were on the wire."""
+        return self._raw
+
+    @classmethod
+    def _of(cls, raw: Any) -> Self:
+        if not isinstance(raw, list):
+            raise ValueError(f"a {type(raw).__name__} is not a list of rows")
+        return cls(raw)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._of, serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
+        )
+
+
+def _dump(rows: LazyRows[Any], info: SerializationInfo) -> Any:
+    return rows if info.context is WIRE else rows._adapter().dump_python(rows._made, mode="json" if info.mode == "json" else "python")
 
 
 class RequestModel(BaseModel):
