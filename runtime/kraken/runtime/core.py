@@ -119,20 +119,20 @@ class Core:
         headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **checks.header_fields(options.headers)}
         timeout = self.timeout if options.timeout is None else checks.seconds(options.timeout)
         is_json = operation.encoding == "json"
-        rest = "" if is_json else form(encoded.body, as_text)
+        rest = _json_body(encoded.body) if is_json else form(encoded.body, as_text).encode("ascii")
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
 
         def build() -> Request:
             if signed is None:
-                body = _json_body(encoded.body) if is_json else rest.encode("ascii")
-                typed = {**headers, "Content-Type": content_type} if body else headers
-                return Request(operation.method, target, typed, body, timeout)
+                typed = {**headers, "Content-Type": content_type} if rest else headers
+                return Request(operation.method, target, typed, rest, timeout)
             nonce = self._next_nonce()
             if is_json:
-                body = _json_body([("nonce", nonce), *self._otp_pairs(), *encoded.body])
+                start = _json_body([("nonce", nonce), *self._otp_pairs()])
+                body = start if rest == b"{}" else start[:-1] + b"," + rest[1:]
             else:
                 otp = f"&{form(self._otp_pairs())}" if self.otp is not None else ""
-                body = f"nonce={nonce}{otp}{'&' if rest else ''}{rest}".encode("ascii")
+                body = f"nonce={nonce}{otp}{'&' if rest else ''}".encode("ascii") + rest
             auth = signed.headers(target, nonce, body)
             return Request(operation.method, target, {**headers, "Content-Type": content_type, **auth}, body, timeout)
 
@@ -160,7 +160,11 @@ class Core:
     def _otp_pairs(self) -> list[tuple[str, str]]:
         if self.otp is None:
             return []
-        return [("otp", self.otp() if callable(self.otp) else self.otp)]
+        otp = self.otp() if callable(self.otp) else self.otp
+        if isinstance(otp, str):
+            return [("otp", otp)]
+        otp = type(otp).__name__
+        raise checks.refused(f"otp: {otp}; allowed: a str, or a function that gives one")
 
     # ------------------------------------------------------------------ replies
 
@@ -259,6 +263,8 @@ class Core:
 
         operation = _generic_operation(self.product, method, uri, auth, do_json)
         pairs = _given({**(params or {}), **_extra_params(extra_params)}, do_json)
+        if auth:
+            pairs = [pair for pair in pairs if pair[0] != "nonce"]
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
         facts = _identified(Facts(operation.key, sent=True), operation, dict(pairs))
