@@ -149,6 +149,8 @@ class Builder:
                 self._problem(
                     document, at, f"{built.name}: another operation has this name", "x-kraken-name with another name"
                 )
+            else:
+                self._claim(document, at, self._module(document), built.request)
             group.operations.append(built)
         product.groups.append(group)
 
@@ -202,7 +204,6 @@ class Builder:
         self._remember_rows(document, at, raw)
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")
-        self._claim(document, at, module, built.request)
         module.requests[built.request] = request
         return built
 

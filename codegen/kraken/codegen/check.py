@@ -58,6 +58,12 @@ def _check_references(document: Document, others: dict[Path, Document]) -> Itera
 
 def _neighbours(document: Document, reference: str, others: dict[Path, Document]) -> str:
     """What a reference that leads nowhere could have named instead."""
+    folder = document.path.parent.resolve()
+    file = reference.partition("#")[0]
+    if file and (folder / file).resolve() not in others:
+        return ", ".join(
+            sorted(path.name for path in others if path.parent == folder and path != document.path.resolve())
+        )
     found = find_reference(document, reference.rpartition("/")[0], others)
     names = found[2] if found and isinstance(found[2], dict) else {}
     return ", ".join(names) or "#/components/schemas/<Name>, after the name of another file"

@@ -168,7 +168,7 @@ def _lint_rows(document: Document) -> Iterator[Problem]:
         names, items = schema.get("x-kraken-row"), schema.get("prefixItems", [])
         if names is None and items:
             yield document.problem(at, f"{label(at)}: prefixItems without x-kraken-row", "the names of the items")
-        elif names is not None and len(names) != len(items):
+        elif isinstance(names, list) and len(names) != len(items):
             what = f"{label(at)}: {len(names)} names for {len(items)} prefixItems"
             yield document.problem((*at, "x-kraken-row"), what, "one name per item")
         if "x-kraken-rows" in schema and not isinstance(schema.get("additionalProperties"), dict):

@@ -97,12 +97,14 @@ def load_document(path: Path, root: Path) -> Document:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError([Problem(f"specs/{name}", line, f"not YAML: {error.problem}")]) from error
     if not isinstance(node, yaml.MappingNode):
-        raise SpecError([Problem(f"specs/{name}", 1, "not a mapping", "an OpenAPI or AsyncAPI document")])
+        raise SpecError(
+            [Problem(f"specs/{name}", 1, "not a mapping", "an OpenAPI or AsyncAPI document, or the error table")]
+        )
     lines: dict[Pointer, int] = {}
     repeated: list[Pointer] = []
     document = Document(name, path, _value(loader, node, (), lines, repeated), lines)
     if repeated:
-        raise SpecError([document.problem(at, f"{at[-1]}: the key stands twice in one mapping") for at in repeated])
+        raise SpecError([document.problem(at, f"{at[-1]}: stands twice in one mapping", "once") for at in repeated])
     return document
 
 

@@ -65,7 +65,8 @@ def _check_openapi(document: Document) -> Iterator[Problem]:
 
 def _further(validator: OpenAPIV31SpecValidator) -> Iterator[ValidationError]:
     # Operation ids must be unique among all documents, which is checked elsewhere.
-    return (error for error in validator.iter_errors() if not isinstance(error, DuplicateOperationIDError))
+    found = validator.root_validator(validator.schema_path)
+    return (error for error in found if not isinstance(error, DuplicateOperationIDError))
 
 
 def _check_schemas(document: Document) -> Iterator[Problem]:
@@ -93,7 +94,11 @@ def _check_path_parameters(document: Document) -> Iterator[Problem]:
 
 def violations(document: Document, at: Pointer, errors: Iterable[ValidationError]) -> Iterator[Problem]:
     """What a JSON Schema found wrong with the value at a pointer."""
-    for error in errors:
+    found = list(errors)
+    places = [error.absolute_path for error in found if error.validator != "unevaluatedProperties"]
+    for error in found:
+        if error.validator == "unevaluatedProperties" and error.absolute_path in places:
+            continue  # a consequence of the other mistake there: no alternative fits, so that none knows the keys
         meant = _meant(error)
         where = (*at, *meant.absolute_path)
         what, allowed = _explain(meant)
@@ -123,7 +128,9 @@ def _explain(error: ValidationError) -> tuple[str, str]:
             name = error.message.split("'")[1]
             return f"{name} is missing", _property(error.schema, name)
         case "additionalProperties" | "unevaluatedProperties":
-            unexpected = re.findall(r"'([^']+)'", error.message)
+            # What is unexpected stands in parentheses, or before the patterns that it does not match.
+            listed = error.message.partition("(")[2] or error.message.partition(" match any ")[0]
+            unexpected = re.findall(r"'([^']+)'", listed)
             return f"{', '.join(unexpected)}: unknown key", ", ".join(_properties(error.schema))
         case "enum":
             return _shown(given), ", ".join(map(str, wanted))
@@ -134,8 +141,10 @@ def _explain(error: ValidationError) -> tuple[str, str]:
             return _shown(given), " or ".join(map(KINDS.__getitem__, kinds))
         case "pattern":
             return _shown(given), f"a text like {wanted}"
-        case "minItems" | "minProperties" | "minLength":
-            return "is empty" if wanted == 1 else f"{len(given)} of them", f"at least {wanted}"
+        case "minLength":
+            return "is empty", "a text"
+        case "minItems" | "minProperties":
+            return f"{len(given)} entries", f"at least {wanted}"
     return error.message if len(error.message) <= 200 else f"{_shown(given)} does not fit", ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .call import Flow, drive_async
 from .core import Core, Otp
-from .errors import Facts, KrakenError
+from .errors import CredentialsError, Facts, KrakenError
 from .options import Options
 from .signing import key_lock
 from .transport import AsyncTransport, Request
@@ -177,22 +177,27 @@ class AsyncRestClient:
         Raises:
             CredentialsError: The key or secret cannot be one of Kraken's.
         """
-        self._core = Core(
-            product=self._product,
-            default_url=self._url,
-            key=key,
-            secret=secret,
-            url=url,
-            proxy=proxy,
-            use_custom_exceptions=use_custom_exceptions,
-            timeout=timeout,
-            retries=retries,
-            nonce=nonce,
-            otp=otp,
-            verify=verify,
-            tier=tier,
-            on_limit=on_limit,
-        )
+        try:
+            self._core = Core(
+                product=self._product,
+                default_url=self._url,
+                key=key,
+                secret=secret,
+                url=url,
+                proxy=proxy,
+                use_custom_exceptions=use_custom_exceptions,
+                timeout=timeout,
+                retries=retries,
+                nonce=nonce,
+                otp=otp,
+                verify=verify,
+                tier=tier,
+                on_limit=on_limit,
+            )
+        except CredentialsError as error:
+            # Not even a tool that prints the variables of each frame may show them.
+            key = secret = ""
+            raise error.with_traceback(None) from None
         self._lock = _KeyLock(key_lock(key)) if self._core.signer and serialize else _NoLock()
         self._sleep = sleep
         self._transport = transport
@@ -321,4 +326,4 @@ class AsyncRestClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._core!r})"
+        return f"{type(self).__name__}({getattr(self, '_core', '')!r})"

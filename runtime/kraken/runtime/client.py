@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .call import Flow, drive
 from .core import Core, Otp
-from .errors import Facts, KrakenError
+from .errors import CredentialsError, Facts, KrakenError
 from .options import Options
 from .signing import key_lock
 from .transport import Request, Transport
@@ -117,22 +117,27 @@ class RestClient:
         Raises:
             CredentialsError: The key or secret cannot be one of Kraken's.
         """
-        self._core = Core(
-            product=self._product,
-            default_url=self._url,
-            key=key,
-            secret=secret,
-            url=url,
-            proxy=proxy,
-            use_custom_exceptions=use_custom_exceptions,
-            timeout=timeout,
-            retries=retries,
-            nonce=nonce,
-            otp=otp,
-            verify=verify,
-            tier=tier,
-            on_limit=on_limit,
-        )
+        try:
+            self._core = Core(
+                product=self._product,
+                default_url=self._url,
+                key=key,
+                secret=secret,
+                url=url,
+                proxy=proxy,
+                use_custom_exceptions=use_custom_exceptions,
+                timeout=timeout,
+                retries=retries,
+                nonce=nonce,
+                otp=otp,
+                verify=verify,
+                tier=tier,
+                on_limit=on_limit,
+            )
+        except CredentialsError as error:
+            # Not even a tool that prints the variables of each frame may show them.
+            key = secret = ""
+            raise error.with_traceback(None) from None
         self._lock = key_lock(key) if self._core.signer and serialize else nullcontext()
         self._sleep = sleep
         self._transport = transport
@@ -258,4 +263,4 @@ class RestClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._core!r})"
+        return f"{type(self).__name__}({getattr(self, '_core', '')!r})"

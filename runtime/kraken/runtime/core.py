@@ -178,24 +178,25 @@ class Core:
         headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **checks.header_fields(options.headers)}
         timeout = self.timeout if options.timeout is None else checks.seconds(options.timeout)
         is_json = operation.encoding == "json"
-        rest = "" if is_json else form(encoded.body, as_text)
+        rest = _json_body(encoded.body) if is_json else form(encoded.body, as_text).encode("ascii")
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
 
         def build() -> Request:
             if sink is not None:
                 sink.begin()
             if signed is None:
-                body = _json_body(encoded.body) if is_json else rest.encode("ascii")
-                typed = {**headers, "Content-Type": content_type} if body else headers
-                return Request(operation.method, target, typed, body, timeout)
+                typed = {**headers, "Content-Type": content_type} if rest else headers
+                return Request(operation.method, target, typed, rest, timeout, sink)
             nonce, otp = self._next_nonce(), self._otp_pairs()
+            own: dict[str, str] = {}
             if operation.signing == "spot-funding":
-                body = _json_body(encoded.body) if encoded.body else b""
+                body = rest if encoded.body else b""
                 own = {"API-Nonce": str(nonce), **{"API-OTP": value for _, value in otp}}
+            elif is_json:
+                start = _json_body([("nonce", nonce), *otp])
+                body = start if rest == b"{}" else start[:-1] + b"," + rest[1:]
             else:
-                pairs: list[tuple[str, Any]] = [("nonce", nonce), *otp]
-                body = _json_body([*pairs, *encoded.body]) if is_json else _joined(form(pairs), rest).encode("ascii")
-                own = {}
+                body = b"&".join(filter(None, (form([("nonce", nonce), *otp]).encode("ascii"), rest)))
             typed = {**headers, "Content-Type": content_type} if body else headers
             auth = signed.headers(target, nonce, body)
             return Request(operation.method, target, {**typed, **auth, **own}, body, timeout, sink)
@@ -248,7 +249,11 @@ class Core:
     def _otp_pairs(self) -> list[tuple[str, str]]:
         if self.otp is None:
             return []
-        return [("otp", self.otp() if callable(self.otp) else self.otp)]
+        otp = self.otp() if callable(self.otp) else self.otp
+        if isinstance(otp, str):
+            return [("otp", otp)]
+        otp = type(otp).__name__
+        raise checks.refused(f"otp: {otp}; allowed: a str, or a function that gives one")
 
     # ------------------------------------------------------------------ replies
 
@@ -338,6 +343,8 @@ class Core:
 
         operation = _generic_operation(self.product, method, uri, auth, do_json)
         pairs = _given({**(params or {}), **_extra_params(extra_params)}, do_json)
+        if auth:
+            pairs = [pair for pair in pairs if pair[0] != "nonce"]
         encoded = _generic_encoded(operation, pairs, query_str)
         options = Options(timeout=timeout, on_reply=on_reply)
         facts = _identified(Facts(operation.key, sent=True), operation, dict(pairs))
@@ -398,10 +405,6 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _joined(*parts: str) -> str:
-    return "&".join(filter(None, parts))
 
 
 def _never_again(_error: KrakenError, _attempt: int) -> None:

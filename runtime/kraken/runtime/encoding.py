@@ -8,7 +8,7 @@ from importlib import import_module
 from keyword import iskeyword
 from typing import Any, NamedTuple, cast
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
 from .forms import bracketed, form, segment
@@ -34,7 +34,15 @@ def codec(operation: Operation[Any]) -> Codec:
     request: type[BaseModel] = module.REQUESTS[operation.name]
     request.model_rebuild()
     wire_names = {name: field.alias or name for name, field in request.model_fields.items()}
-    return Codec(request, wire_names, TypeAdapter(module.RESULTS[operation.name]))
+    return Codec(request, wire_names, _adapter(module.RESULTS[operation.name]))
+
+
+def _adapter(result: Any) -> TypeAdapter[Any]:
+    if isinstance(result, type) and issubclass(result, BaseModel):
+        # Once it is built, the adapter takes its validator with its configuration.
+        result.model_rebuild()
+        return TypeAdapter(result)
+    return TypeAdapter(result, config=ConfigDict(hide_input_in_errors=True))
 
 
 def encode_arguments(

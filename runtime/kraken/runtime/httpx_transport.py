@@ -79,6 +79,15 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
 
 
+def _lost(sent: bool, error: Exception) -> Lost:
+    """What became of a request. Tracebacks are left out: their frames hold headers, and passwords in bodies."""
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return Lost(sent, error)
+
+
 class HttpxTransport:
     """Blocking requests; connections are pooled and shared by threads."""
 
@@ -101,9 +110,9 @@ class HttpxTransport:
             finally:
                 response.close()
         except _NOT_SENT as error:
-            return Lost(False, error)
+            return _lost(False, error)
         except (httpx.HTTPError, OSError) as error:
-            return Lost(True, error)
+            return _lost(True, error)
 
     def close(self) -> None:
         self._http.close()
@@ -130,9 +139,9 @@ class AsyncHttpxTransport:
             finally:
                 await response.aclose()
         except _NOT_SENT as error:
-            return Lost(False, error)
+            return _lost(False, error)
         except (httpx.HTTPError, OSError) as error:
-            return Lost(True, error)
+            return _lost(True, error)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -19,6 +19,8 @@ WIRE = _Wire()
 
 def _number(text: str) -> float | Decimal:
     number = float(text)
+    if len(text) <= 16 and "e" not in text and "E" not in text:  # a float holds 15 digits
+        return number
     return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
 
 

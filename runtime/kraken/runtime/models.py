@@ -30,8 +30,9 @@ R = TypeVar("R")
 class ResponseModel(BaseModel):
     """What Kraken answers: unknown fields are kept, and are attributes like the known ones."""
 
+    # Values stay out of messages: one may be a token, and the raw reply is in the error anyway.
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=()
+        extra="allow", defer_build=True, populate_by_name=True, protected_namespaces=(), hide_input_in_errors=True
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

@@ -8,6 +8,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256, sha512
 
 from .errors import CredentialsError, Facts
@@ -81,10 +82,9 @@ def decode_secret(key: str, secret: str) -> bytes:
             raise _refused(field, "is empty", "give key and secret together, or neither")
         if value != value.strip() or not value.isascii() or any(character.isspace() for character in value):
             raise _refused(field, "has white space or other characters that are not part of it")
-    try:
+    with suppress(binascii.Error):
         return b64decode(secret, validate=True)
-    except binascii.Error:
-        raise _refused("secret", "is not base64") from None
+    raise _refused("secret", "is not base64")
 
 
 def _refused(field: str, reason: str, hint: str = "copy it again, whole, from Kraken's API page") -> CredentialsError:

@@ -7,7 +7,8 @@ import msgspec
 __all__ = ["Struct"]
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
+# Without garbage collection: an immutable tree decoded from JSON has no cycles, and streams make many.
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False):
     """A message, or part of one: immutable, with exact decimals.
 
     A field that the message does not have is None. The few that Kraken also sends as null are

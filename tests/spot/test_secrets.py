@@ -1,0 +1,233 @@
+"""Key, secret, signatures, one-time passwords and tokens: in no log line, repr, error, traceback or warning."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import pickle
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kraken.emulator import Emulator
+from kraken.exceptions import CredentialsError, DecodeError, KrakenError
+from kraken.runtime import Options
+from kraken.runtime.signing import SpotSigner
+from kraken.runtime.transport import Request
+from kraken.spot import SpotAsyncClient, SpotClient
+
+from ..support import KEY, ORDER, SECRET, FakeTransport, Opener, reply
+
+HERE = str(Path(__file__).parents[1])
+OTP = "one-time-password-731"
+FAULTS = ("accept-then-502", "accept-then-hang", "accept-then-garbage", "accept-then-reset", "html", "reset-before")
+IMPATIENT = Options(timeout=0.05)
+
+
+class Secrets:
+    """What may be seen nowhere, and everything that was seen."""
+
+    def __init__(self) -> None:
+        self.secret: set[str] = set()
+        self.shown: list[str] = []
+
+    def hide(self, *values: str) -> None:
+        for value in values:
+            assert len(value) > 12
+            self.secret |= {value, repr(value)[1:-1], value[:12]}
+
+    def show(self, *values: Any) -> None:
+        self.shown.extend(str(value) for value in values)
+
+    def show_error(self, error: BaseException) -> None:
+        """As a log, a terminal or an error tracker shows it, with the variables of all frames but those of tests."""
+        self.show(error, repr(error), "".join(traceback.format_exception(error)))
+        captured: traceback.TracebackException | None = traceback.TracebackException.from_exception(
+            error, capture_locals=True
+        )
+        while captured is not None:
+            self.show("".join(captured.format_exception_only()))
+            for frame in captured.stack:
+                if not frame.filename.startswith(HERE):
+                    self.show(frame.locals)
+            captured = captured.__cause__ or captured.__context__
+
+    def check(self) -> None:
+        assert self.shown
+        found = {(secret, text[:2000]) for secret in self.secret for text in self.shown if secret in text}
+        assert not found
+
+
+class KeepAll(logging.Handler):
+    """Keeps what is logged, formatted and bare."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__(logging.DEBUG)
+        self.secrets = secrets
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        self.secrets.show(self.format(record), record.args, record.__dict__)
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """Logs of everything and all warnings are looked through in the end, and all signatures are secrets."""
+    made = Secrets()
+    original = SpotSigner.headers
+
+    def headers(self: SpotSigner, path: str, nonce: int, body: bytes) -> dict[str, str]:
+        found = original(self, path, nonce, body)
+        made.hide(found["API-Sign"])
+        return found
+
+    monkeypatch.setattr(SpotSigner, "headers", headers)
+    handler, root = KeepAll(made), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield made
+    root.removeHandler(handler)
+    root.setLevel(level)
+    made.show(*caught)
+    made.check()
+
+
+def session(client: SpotClient, emulator: Emulator, secrets: Secrets) -> None:
+    """Everything that a signed client does, successes, refusals and faults."""
+    secrets.hide(client.trading.get_websockets_token().token)
+    client.account_data.get_account_balance()
+    client.trading.add_order(**ORDER)
+    calls: dict[str, Callable[[], Any]] = {
+        "AddOrder": lambda: client.trading.add_order(**ORDER, options=IMPATIENT),
+        "CancelOrder": lambda: client.trading.cancel_order(txid="OAAAAA-BBBBB-CCCCCC", options=IMPATIENT),
+        "Balance": lambda: client.account_data.get_account_balance(options=IMPATIENT),
+        "GetWebSocketsToken": lambda: client.trading.get_websockets_token(options=IMPATIENT),
+        "QueryOrders": lambda: client.request("POST", "/0/private/QueryOrders", {"txid": "O1"}, timeout=0.05),
+    }
+    for name, call in calls.items():
+        for fault in FAULTS:
+            emulator.faults.add(name, fault, times=3)  # type: ignore[arg-type]
+            with pytest.raises(KrakenError) as caught:
+                call()
+            secrets.show_error(caught.value)
+            emulator.faults.clear()
+    wrong: list[Callable[[], Any]] = [
+        calls["CancelOrder"],
+        lambda: client.trading.add_order(**{**ORDER, "volume": 0.1}),
+        lambda: client.trading.add_order(**{**ORDER, "volume": "900"}),
+        lambda: client.request("POST", "/0/private/New", {"a": object()}),
+        lambda: client.request("POST", "/0/private/New", {"a": object()}, do_json=True),
+    ]
+    for call in wrong:
+        with pytest.raises(KrakenError) as refused:
+            call()
+        secrets.show_error(refused.value)
+    secrets.show(repr(client), repr(client.trading), client._core, client._core.signer, client._core.table)
+    secrets.show(vars(client), vars(client._core), repr(client._transport))
+    prepared = client.prepare("POST", "/0/private/Balance", {"asset": "XBT"})
+    assert isinstance(prepared, Request)
+    secrets.show(prepared, repr(prepared), f"{prepared}", [prepared])
+
+
+def test_a_whole_session(opener: Opener, emulator: Emulator, secrets: Secrets) -> None:
+    secrets.hide(emulator.key, emulator.secret, OTP, str(base64.b64decode(emulator.secret))[2:-1])
+    client = opener(emulator.key, emulator.secret, emulator.spot_url, otp=lambda: OTP, retries=1)
+    session(client, emulator, secrets)
+    assert any("httpcore" in text for text in secrets.shown)
+
+
+def test_nothing_listens(opener: Opener, secrets: Secrets) -> None:
+    secrets.hide(KEY, SECRET, OTP)
+    client = opener(url="http://127.0.0.1:1", otp=OTP, retries=0)
+    for call in (lambda: client.trading.add_order(**ORDER), client.account_data.get_account_balance):
+        with pytest.raises(KrakenError) as caught:
+            call()
+        secrets.show_error(caught.value)
+
+
+def test_functions_of_the_user_that_fail(opener: Opener, secrets: Secrets) -> None:
+    secrets.hide(KEY, SECRET, OTP)
+
+    def broken(*_: Any) -> Any:
+        raise LookupError("mine")
+
+    answer = FakeTransport(reply({}))
+    for options in ({"nonce": broken, "otp": OTP}, {"otp": broken}):
+        with pytest.raises(LookupError) as caught:
+            opener(transport=answer, **options).account_data.get_account_balance()
+        secrets.show_error(caught.value)
+    client = opener(transport=answer, otp=OTP)
+    with pytest.raises(LookupError) as caught:
+        client.account_data.get_account_balance(options=Options(on_reply=broken))
+    secrets.show_error(caught.value)
+
+
+def test_one_time_passwords_of_another_type(opener: Opener, secrets: Secrets) -> None:
+    secrets.hide("1234567890123")
+    client = opener(transport=FakeTransport(), otp=lambda: 1234567890123)
+    for as_json in (False, True):
+        with pytest.raises(KrakenError, match="otp: int; allowed: a str") as caught:
+            client.request("POST", "/0/private/Balance", do_json=as_json)
+        secrets.show_error(caught.value)
+
+
+@pytest.mark.parametrize("secret", [f"{SECRET} ", SECRET[:-1], SECRET.replace("=", "!")])
+def test_credentials_that_are_refused(opener: Opener, secrets: Secrets, secret: str) -> None:
+    secrets.hide(KEY, secret)
+    for client in (SpotClient, SpotAsyncClient):
+        for arguments in ((KEY, secret), (f"{secret}\n", SECRET)):
+            with pytest.raises(CredentialsError) as caught:
+                client(*arguments)
+            secrets.show_error(caught.value)
+
+
+def test_a_token_in_a_reply_of_an_unexpected_form(opener: Opener, secrets: Secrets) -> None:
+    token = "a-token-that-nobody-may-see"
+    secrets.hide(token, KEY, SECRET)
+    for result in ({"token": token}, {"token": token, "expires": "soon"}, {"token": [token], "expires": 900}, token):
+        with pytest.raises(DecodeError) as caught:
+            opener(transport=FakeTransport(reply(json.dumps(result)))).trading.get_websockets_token()
+        secrets.show_error(caught.value)
+        assert token.encode() in (caught.value.facts.body or b"")
+
+
+def test_the_search_finds_what_is_there() -> None:
+    secrets = Secrets()
+    secrets.hide(SECRET)
+
+    def careless() -> None:
+        code = compile("def call(key):\n    raise ValueError\n", "elsewhere.py", "exec")
+        names: dict[str, Any] = {}
+        exec(code, names)
+        names["call"](SECRET)
+
+    with pytest.raises(ValueError) as caught:
+        careless()
+    secrets.show_error(caught.value)
+    with pytest.raises(AssertionError):
+        secrets.check()
+    handler = KeepAll(secrets)
+    secrets.shown.clear()
+    handler.emit(logging.LogRecord("x", logging.DEBUG, "", 1, "sent %s", ({"h": SECRET},), None))
+    with pytest.raises(AssertionError):
+        secrets.check()
+
+
+def test_an_address_with_a_password(opener: Opener) -> None:
+    client = opener(proxy="http://user:hush-hush@127.0.0.1:1", url="http://host", retries=0)
+    with pytest.raises(KrakenError) as caught:
+        client.market_data.get_server_time()
+    text = io.StringIO()
+    text.write(repr(client) + repr(caught.value) + "".join(traceback.format_exception(caught.value)))
+    assert "hush-hush" not in text.getvalue()
+    assert "hush-hush" not in str(pickle.dumps(caught.value))
