@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--token-lifetime", type=int, default=900, help="seconds that a WebSocket token can be used for"
     )
+    parser.add_argument("--otp", help="one-time password that private REST calls must have; none by default")
     options = parser.parse_args(arguments)
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         token_lifetime=options.token_lifetime,
         port=options.port,
         auth_port=options.auth_port,
+        otp=options.otp,
     )
     with emulator:
         names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "key", "secret")

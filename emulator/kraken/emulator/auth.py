@@ -22,30 +22,36 @@ class Keys:
         seed: Makes key and secret repeatable.
         clock: Unix time in nanoseconds.
         token_lifetime: Seconds that a token can be used for.
+        otp: The one-time password that signed requests must have; None for a key that needs none.
     """
 
-    def __init__(self, seed: int, clock: Callable[[], int], token_lifetime: int) -> None:
+    def __init__(self, seed: int, clock: Callable[[], int], token_lifetime: int, otp: str | None = None) -> None:
         self._random = random.Random(f"keys {seed}")
         self._clock = clock
         self._secret = self._random.randbytes(64)
+        self._otp = otp
         self._last_nonce = -1
         self._tokens: dict[str, int] = {}
         self.token_lifetime = token_lifetime
         self.key = base64.b64encode(self._random.randbytes(42)).decode()
         self.secret = base64.b64encode(self._secret).decode()
 
-    def check(self, key: str | None, signature: str | None, nonce: object, target: str, body: bytes) -> None:
+    def check(
+        self, key: str | None, signature: str | None, nonce: object, target: str, body: bytes, otp: object = None
+    ) -> None:
         """Refuse a request that is not signed as Kraken wants it.
 
         Args:
             key: Header ``API-Key``.
             signature: Header ``API-Sign``.
-            nonce: The nonce in the body, number or text.
+            nonce: The nonce in the body or in header ``API-Nonce``, number or text.
             target: Path and query string.
             body: The body as it came.
+            otp: The one-time password in the body or in header ``API-OTP``.
 
         Raises:
-            Refusal: key, signature or nonce is wrong.
+            Refusal: key, signature, one-time password or nonce is wrong. Kraken has no words of its own for the
+                password.
         """
         if key != self.key:
             raise Refusal(Words.INVALID_KEY)
@@ -53,6 +59,8 @@ class Keys:
         if isinstance(nonce, bool) or not (text.isascii() and text.isdigit()) or int(text) >= 2**64:
             raise Refusal(Words.INVALID_NONCE)
         if not hmac.compare_digest(self._sign(target, text, body), (signature or "").encode()):
+            raise Refusal(Words.INVALID_SIGNATURE)
+        if self._otp is not None and str(otp) != self._otp:
             raise Refusal(Words.INVALID_SIGNATURE)
         if int(text) <= self._last_nonce:
             raise Refusal(Words.INVALID_NONCE)

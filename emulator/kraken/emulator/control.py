@@ -22,11 +22,12 @@ from kraken.emulator.auth import Keys
 from kraken.emulator.errors import Refusal
 from kraken.emulator.exchange import Exchange
 from kraken.emulator.faults import Faults
+from kraken.emulator.handlers import bind
 from kraken.emulator.instruments import Instruments, Pair
 from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.specs import load, specs_folder
 from kraken.emulator.spot_feeds import Feeds
-from kraken.emulator.spot_rest import SpotRest, order_row
+from kraken.emulator.spot_rest import HANDLERS, SpotRest, order_row
 from kraken.emulator.spot_ws import Services
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Emulator:
         port: Port of REST and the public WebSocket; 0 takes a free one.
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
+        otp: The one-time password that private REST calls must have; None for a key that needs none.
     """
 
     def __init__(
@@ -97,10 +99,11 @@ class Emulator:
         port: int = 0,
         auth_port: int = 0,
         specs: Path | None = None,
+        otp: str | None = None,
     ) -> None:
         spot = load(specs or specs_folder(), "spot")
         self._instruments = Instruments()
-        self._keys = Keys(seed, clock, token_lifetime)
+        self._keys = Keys(seed, clock, token_lifetime, otp)
         self._exchange = Exchange(self._instruments, clock, seed)
         self._market = Market(self._exchange, seed)
         self._feeds = Feeds(self._exchange)
@@ -156,7 +159,8 @@ class Emulator:
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self._app = App(
             self._services,
-            SpotRest(self._exchange, self._keys),
+            bind(HANDLERS, SpotRest(self._exchange, self._keys)),
+            self._pass_time,
             {public: "public", private: "private"},
             self._abort,
             lambda: self._connection_ids.getrandbits(64),
@@ -231,11 +235,14 @@ class Emulator:
         while True:
             await asyncio.sleep(self._interval or _PULSE)
             try:
-                self._exchange.pass_time()
+                self._pass_time()
                 if self._interval:
                     self._market.step()
             except Exception:
                 LOGGER.exception("the market stumbled")
+
+    def _pass_time(self) -> None:
+        self._exchange.pass_time()
 
     # ------------------------------------------------------------------ what happened
 

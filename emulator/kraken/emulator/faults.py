@@ -29,7 +29,7 @@ class Faults:
     """Faults that wait for their operation. Safe to use from any thread.
 
     Args:
-        rest: Names of REST operations, such as ``AddOrder``.
+        rest: Names of REST operations, such as ``AddOrder`` and ``listFundingDepositsV1``.
         websocket: Names of WebSocket methods, such as ``add_order``.
     """
 
@@ -43,8 +43,9 @@ class Faults:
         """Let something go wrong.
 
         Args:
-            operation: Last part of a REST path (``AddOrder``), a WebSocket method (``add_order``, ``subscribe``), or
-                ``connect`` for the WebSocket handshake.
+            operation: The end of a REST path (``AddOrder``, ``Earn/Allocate``) or for Funding (Beta) its operation id
+                (``createFundingWithdrawalV1``), a WebSocket method (``add_order``, ``subscribe``), or ``connect`` for
+                the WebSocket handshake.
             kind: What goes wrong: ``reset-before``, ``hang-before``, ``html``, ``error-500``, ``accept-then-502``,
                 ``accept-then-hang``, ``accept-then-garbage`` or ``accept-then-reset``.
             times: How often.

@@ -33,6 +33,7 @@ _DECIMAL = re.compile(rf"[+-]?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?", re
 _RELATIVE = re.compile(rf"[+#-]?\d{{1,{MAX_DIGITS}}}(\.\d{{1,{MAX_DIGITS}}})?%?", re.ASCII)
 _INTEGER = re.compile(rf"-?\d{{1,{MAX_DIGITS}}}", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_BRACKETED = re.compile(r"[^\[\]]+(\[[^\[\]]+\]){0,8}")
 _CLIENT_ORDER_ID = re.compile(rf"{_UUID.pattern}|[0-9a-fA-F]{{32}}|[\x20-\x7e]{{1,18}}")
 
 
@@ -134,7 +135,19 @@ def _object(schema: Schema, value: object, mode: Mode) -> Any:
     properties = schema.get("properties", {})
     if any(name not in value for name in schema.get("required", ())) or any(name not in properties for name in value):
         raise _Mismatch
+    if not schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", len(value)):
+        raise _Mismatch
+    for name, item in value.items():
+        # Where names have brackets, each element of a list has a name of its own.
+        if mode is Mode.TEXT and properties[name].get("type") == "array" and not isinstance(item, list):
+            raise _Mismatch
     return {name: convert(properties[name], item, mode) for name, item in value.items()}
+
+
+def _null(_schema: Schema, value: object, _mode: Mode) -> Any:
+    if value is not None:
+        raise _Mismatch
+    return value
 
 
 _TYPES: dict[str, Callable[[Schema, object, Mode], Any]] = {
@@ -144,6 +157,7 @@ _TYPES: dict[str, Callable[[Schema, object, Mode], Any]] = {
     "boolean": _boolean,
     "array": _array,
     "object": _object,
+    "null": _null,
 }
 
 
@@ -179,6 +193,35 @@ def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}[{key}]" if prefix else key
         found |= flat(item, name) if isinstance(item, dict) else {name: item}
     return found
+
+
+def nest(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Names with brackets as nested objects, or lists where the names are indices; the reverse of ``flat``.
+
+    Raises:
+        InvalidArgument: a name is malformed, or stands for an object and for a value.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if _BRACKETED.fullmatch(name) is None:
+            raise InvalidArgument(name, unknown=True)
+        *parents, last = name.replace("]", "").split("[")
+        node = found
+        for part in parents:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise InvalidArgument(name)
+        if last in node:
+            raise InvalidArgument(name)
+        node[last] = value
+    return {name: _with_lists(value) for name, value in found.items()}
+
+
+def _with_lists(value: object) -> Any:
+    if not isinstance(value, dict):
+        return value
+    items = {name: _with_lists(item) for name, item in value.items()}
+    return list(items.values()) if list(items) == [str(index) for index in range(len(items))] else items
 
 
 def _flat_fields(schema: Schema, prefix: str = "") -> dict[str, Schema]:
@@ -225,7 +268,7 @@ class Shape:
         Raises:
             InvalidArgument: an argument is missing, unknown, or not what the spec says.
         """
-        given = given if self.nested else flat(given)
+        given = self._arranged(given, mode)
         for name in given:
             if name not in self.fields:
                 raise InvalidArgument(name, unknown=True)
@@ -239,6 +282,11 @@ class Shape:
             if not any(name in given for name in group):
                 raise InvalidArgument(group[0])
         return {name: self._convert(name, value, mode) for name, value in given.items()}
+
+    def _arranged(self, given: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
+        if not self.nested:
+            return flat(given)
+        return nest(given) if mode is Mode.TEXT else given
 
     def _convert(self, name: str, value: object, mode: Mode) -> Any:
         try:

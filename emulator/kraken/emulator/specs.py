@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import yaml
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SIGNED = {"nonce": {"type": "integer"}, "otp": {"type": "string"}}
-"""What every signed request may carry beside its own arguments."""
+"""What every request that is signed in its body may carry beside its own arguments."""
+_ROOTS = ("/0/public/", "/0/private/")
+_VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 def specs_folder() -> Path:
@@ -90,15 +94,38 @@ class Operation:
     signed: bool
     shape: Shape
     examples: tuple[Mapping[str, Any], ...]
+    places: Mapping[str, str]
+    """Where each argument belongs: ``path``, ``query`` or ``body``."""
+    signing: str = "spot"
+    """``spot`` has nonce and one-time password in the body, ``spot-funding`` in headers."""
+    envelope: str = "spot"
+    """``spot`` wraps results, ``bare`` does not."""
+    media: str = "application/json"
+    """Media type of a result."""
 
     @property
     def name(self) -> str:
-        """Last part of the path, by which faults are asked for: ``AddOrder``."""
-        return self.path.rpartition("/")[2]
+        """By which faults are asked for: ``AddOrder``, ``Earn/Allocate``; the operation id where the path has no such name."""
+        root = next((each for each in _ROOTS if self.path.startswith(each)), None)
+        return self.id if root is None else self.path.removeprefix(root)
 
-    def example(self) -> str:
+    def example(self) -> bytes:
         """The body of the first canned exchange that is not an error."""
-        return next(str(each["response"]) for each in self.examples if "raises" not in each)
+        text = next(str(each["response"]) for each in self.examples if "raises" not in each)
+        # In YAML, bytes are written as the characters with the same numbers.
+        return text.encode("utf-8" if self.media == "application/json" else "latin-1")
+
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        fixed_parts = _VARIABLE.split(self.path)[::2]
+        return re.compile("([^/]+)".join(map(re.escape, fixed_parts)))
+
+    def matched(self, path: str) -> dict[str, str] | None:
+        """The arguments in a path as it was sent, or None if it is another operation's."""
+        found = self._pattern.fullmatch(path)
+        if found is None:
+            return None
+        return dict(zip(_VARIABLE.findall(self.path), map(unquote, found.groups()), strict=True))
 
 
 @dataclass(frozen=True)
@@ -130,9 +157,30 @@ class Specs:
     """What one product offers."""
 
     operations: Mapping[str, Operation] = field(default_factory=dict)
-    """By path."""
+    """By operation id."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     methods: Mapping[str, Channel] = field(default_factory=dict)
+
+    def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
+        """The operation that answers a request, and the arguments in its path; None if there is none.
+
+        Args:
+            method: HTTP method.
+            path: The path as it was sent, percent-encoded.
+        """
+        for operation in self._by_path.get((method, path), self._with_variables):
+            arguments = operation.matched(path)
+            if arguments is not None and operation.method == method:
+                return operation, arguments
+        return None
+
+    @functools.cached_property
+    def _by_path(self) -> Mapping[tuple[str, str], tuple[Operation, ...]]:
+        return {(each.method, each.path): (each,) for each in self.operations.values()}
+
+    @functools.cached_property
+    def _with_variables(self) -> tuple[Operation, ...]:
+        return tuple(each for each in self.operations.values() if "{" in each.path)
 
 
 def load(folder: Path, product: str) -> Specs:
@@ -144,7 +192,7 @@ def load(folder: Path, product: str) -> Specs:
     """
     operations: dict[str, Operation] = {}
     for path in sorted((folder / product / "rest").glob("*.yaml")):
-        operations |= {each.path: each for each in _operations(Document.open(path))}
+        operations |= {each.id: each for each in _operations(Document.open(path))}
     channels: dict[str, Channel] = {}
     methods: dict[str, Channel] = {}
     for path in sorted((folder / product / "websocket").glob("*.yaml")):
@@ -165,30 +213,35 @@ def _operations(document: Document) -> list[Operation]:
 
 
 def _operation(document: Document, path: str, method: str, facts: Mapping[str, Any]) -> Operation:
+    content = document.content
     signed = facts["x-kraken-auth"] != "none"
-    schema = _arguments(document, facts)
-    if signed:
-        schema["properties"] = {**schema["properties"], **_SIGNED}
+    signing = content.get("x-kraken-signing", "spot")
+    parameters = document.resolved(facts.get("parameters", []))
+    bodies = document.resolved(facts.get("requestBody", {})).get("content", {})
+    places = {each["name"]: each["in"] for each in parameters}
+    schema = _arguments(parameters, bodies)
+    if signed and signing == "spot":
+        schema["properties"] |= _SIGNED
+    nested = "application/json" in bodies or any(each.get("style") == "deepObject" for each in parameters)
     return Operation(
         id=facts["operationId"],
         method=method,
         path=path,
         signed=signed,
-        shape=Shape.of(schema, facts),
+        shape=Shape.of(schema, facts, nested=nested),
         examples=tuple(facts.get("x-kraken-examples", ())),
+        places={name: places.get(name, "body") for name in schema["properties"]},
+        signing=signing,
+        envelope=content["x-kraken-envelope"],
+        media=next(iter(facts["responses"]["200"]["content"])),
     )
 
 
-def _arguments(document: Document, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(parameters: list[Any], bodies: Mapping[str, Any]) -> dict[str, Any]:
     """One object schema of all arguments, be they parameters or fields of the body."""
-    properties: dict[str, Schema] = {}
-    required: list[str] = []
-    for parameter in document.resolved(facts.get("parameters", [])):
-        properties[parameter["name"]] = parameter["schema"]
-        if parameter.get("required"):
-            required.append(parameter["name"])
-    body = document.resolved(facts.get("requestBody", {}))
-    for media in body.get("content", {}).values():
+    properties: dict[str, Schema] = {each["name"]: each["schema"] for each in parameters}
+    required = [each["name"] for each in parameters if each.get("required")]
+    for media in bodies.values():
         properties |= media["schema"].get("properties", {})
         required += [name for name in media["schema"].get("required", ()) if name != "nonce"]
     return {"properties": properties, "required": required}
