@@ -56,6 +56,10 @@ MODELS = {
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
 
+TIMES = {"Unix seconds": 1, "Unix milliseconds": 1000, "Unix microseconds": 1_000_000, "Unix nanoseconds": 1_000_000_000}
+"""Units of moments, with how many make a second."""
+
+
 def snake(name: str) -> str:
     """`getOHLCData` -> `get_ohlc_data`."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
@@ -140,6 +144,7 @@ class Builder:
     def _rest(self, document: Document) -> None:
         product = self._product(document)
         product.url = document.data["servers"][0]["url"]
+        product.symbols |= document.data.get("x-kraken-symbols", {})
         group = Group(
             product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name
         )
@@ -201,6 +206,8 @@ class Builder:
             found_by=tuple(raw.get("x-kraken-found-by", ())),
             source=document.name,
         )
+        if kind := raw.get("x-kraken-lists"):
+            product.lists[kind] = (group.name, name)
         self._remember_rows(document, at, raw)
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")
@@ -640,9 +647,16 @@ class Builder:
             chosen = chosen if side == STREAM else attribute(chosen)
             if chosen != wire:
                 module.aliases[f"{name}.{wire}"] = chosen
+        times = [
+            (module.aliases.get(f"{name}.{wire}", wire), TIMES[unit])
+            for wire, item in schema.get("properties", {}).items()
+            if (unit := item.get("x-kraken-unit")) in TIMES and side == RESPONSE
+        ]
+        if times:
+            module.template_data.setdefault(name, {})["times"] = times
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
-            module.template_data[name] = {"entries": schema["x-kraken-rows"], "entry_type": value.text}
+            module.template_data.setdefault(name, {}).update(entries=schema["x-kraken-rows"], entry_type=value.text)
         return module
 
     def _row(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> Row:
@@ -662,7 +676,8 @@ class Builder:
                     item.get("x-kraken-unit", ""),
                 )
             )
-        return Row(name, schema.get("description", ""), tuple(fields), "x-kraken-lazy" in schema)
+        times = tuple((field.name, TIMES[field.unit]) for field in fields if field.unit in TIMES)
+        return Row(name, schema.get("description", ""), tuple(fields), times, "x-kraken-lazy" in schema)
 
     def _model_schema(self, document: Document, at: Pointer, schema: Json, side: str) -> Json:
         """A schema as the model generator shall see it: references inlined, our types named by path."""

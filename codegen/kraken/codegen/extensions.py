@@ -249,6 +249,18 @@ EXTENSIONS: tuple[Extension, ...] = (
         "A batch that succeeds or fails row by row: the result's list of `rows`, and the field of a row that holds its `error`.",
     ),
     Extension(
+        "x-kraken-lists",
+        ("operation",),
+        _enum("pairs", "assets"),
+        "The call that lists all pairs or all assets, for finding them by any of Kraken's spellings.",
+    ),
+    Extension(
+        "x-kraken-symbols",
+        ("document",),
+        {"type": "object", "additionalProperties": _TEXT},
+        "Short names of assets that the WebSocket spells otherwise.",
+    ),
+    Extension(
         "x-kraken-found-by",
         ("operation",),
         {

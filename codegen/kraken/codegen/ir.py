@@ -50,6 +50,8 @@ class Row:
     name: str
     description: str
     fields: tuple[Field, ...]
+    times: tuple[tuple[str, int], ...] = ()
+    """Fields that are moments: name and units per second."""
     is_lazy: bool = False
     """Whether lists of it become rows when somebody asks for one."""
 
@@ -286,6 +288,10 @@ class Product:
     """Rate limits by verification tier."""
     tiers_source: str = ""
     lookups: list[Lookup] = field(default_factory=list)
+    lists: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The calls that list `pairs` and `assets`: group and name."""
+    symbols: dict[str, str] = field(default_factory=dict)
+    """Short names of assets that the WebSocket spells otherwise."""
     sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
 

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .instruments import Instruments as Instruments
+    from .instruments import split_balance as split_balance
     from .json import to_json as to_json
     from .options import Options as Options
     from .orderbook import OrderBook as OrderBook
@@ -16,13 +18,24 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "AsyncTransport": ".transport",
+    "Instruments": ".instruments",
     "Options": ".options",
     "OrderBook": ".orderbook",
     "Reply": ".transport",
     "Transport": ".transport",
+    "split_balance": ".instruments",
     "to_json": ".json",
 }
-__all__ = ["AsyncTransport", "Options", "OrderBook", "Reply", "Transport", "to_json"]
+__all__ = [
+    "AsyncTransport",
+    "Instruments",
+    "Options",
+    "OrderBook",
+    "Reply",
+    "Transport",
+    "split_balance",
+    "to_json",
+]
 
 
 def __getattr__(name: str) -> Any:

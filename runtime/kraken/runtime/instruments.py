@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from .errors import Facts, InvalidRequest
 from .types import Amount, exact_amount
 
-__all__ = ["Asset", "Instrument", "Instruments"]
+__all__ = ["Asset", "BalanceName", "Instrument", "Instruments", "split_balance"]
 
 
 class PairInfo(Protocol):
@@ -44,6 +44,21 @@ class Asset(NamedTuple):
     symbol: str
     """The name in the WebSocket's pairs: `BTC`."""
     decimals: int
+
+
+class BalanceName(NamedTuple):
+    """The name of a balance in its parts."""
+
+    asset: str
+    """Kraken's name of the asset: `XXBT`."""
+    suffix: str
+    """What follows the dot, such as `B`, `F`, `M`, `S` or `T`; empty for the spot balance itself."""
+
+
+def split_balance(name: str) -> BalanceName:
+    """`XBT.F` -> asset `XBT`, suffix `F`; Kraken appends it for balances that are not plain spot balances."""
+    asset, _, suffix = name.partition(".")
+    return BalanceName(asset, suffix)
 
 
 class Instrument(NamedTuple):

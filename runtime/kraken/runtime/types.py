@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias
 
@@ -24,6 +24,7 @@ __all__ = [
     "TextDecimals",
     "TimestampText",
     "exact_amount",
+    "moment",
     "plain",
 ]
 
@@ -32,6 +33,23 @@ Amount: TypeAlias = Decimal | int | str
 
 RelativePrice: TypeAlias = Decimal | int | str
 """A price, or text with a sign or `#` before it and `%` behind it where Kraken takes relative prices."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(value: Decimal | int | str | None, per_second: int = 1) -> datetime | None:
+    """A time that the exchange gives as a number, as a datetime in UTC; digits below the microsecond are cut.
+
+    Args:
+        value: The number, or text of one; 0 and nothing at all mean that the time is not set.
+        per_second: How many of its units make a second.
+    """
+    try:
+        number = Decimal(value or 0)
+        return _EPOCH + timedelta(microseconds=int(number * 1_000_000 / per_second)) if number else None
+    except (ArithmeticError, ValueError):
+        return None
 
 
 def plain(value: Decimal) -> str:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from kraken.runtime.models import RequestModel, ResponseModel
-from kraken.runtime.types import ClientOrderId, DecimalNumber, DecimalText, TextDecimals
+from kraken.runtime.types import ClientOrderId, DecimalNumber, DecimalText, TextDecimals, moment
 
 
 class AddedExport(ResponseModel):
@@ -69,6 +70,36 @@ class ApiKeyInfo(ResponseModel):
     """Addresses that it may be used from; empty, or one empty text, for all."""
     last_used: DecimalText | None = None
     """When it was last used; null for never. Unit: Unix seconds."""
+
+    @property
+    def valid_until_utc(self) -> datetime | None:
+        """`valid_until` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.valid_until, 1)
+
+    @property
+    def query_from_utc(self) -> datetime | None:
+        """`query_from` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.query_from, 1)
+
+    @property
+    def query_to_utc(self) -> datetime | None:
+        """`query_to` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.query_to, 1)
+
+    @property
+    def created_time_utc(self) -> datetime | None:
+        """`created_time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.created_time, 1)
+
+    @property
+    def modified_time_utc(self) -> datetime | None:
+        """`modified_time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.modified_time, 1)
+
+    @property
+    def last_used_utc(self) -> datetime | None:
+        """`last_used` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.last_used, 1)
 
 
 class ClosedOrders(ResponseModel):
@@ -206,6 +237,41 @@ class ExportReport(ResponseModel):
     delete: bool | None = None
     """Whether it is about to be deleted."""
 
+    @property
+    def createdtm_utc(self) -> datetime | None:
+        """`createdtm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.createdtm, 1)
+
+    @property
+    def expiretm_utc(self) -> datetime | None:
+        """`expiretm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.expiretm, 1)
+
+    @property
+    def starttm_utc(self) -> datetime | None:
+        """`starttm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.starttm, 1)
+
+    @property
+    def completedtm_utc(self) -> datetime | None:
+        """`completedtm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.completedtm, 1)
+
+    @property
+    def datastarttm_utc(self) -> datetime | None:
+        """`datastarttm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.datastarttm, 1)
+
+    @property
+    def dataendtm_utc(self) -> datetime | None:
+        """`dataendtm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.dataendtm, 1)
+
+    @property
+    def endtm_utc(self) -> datetime | None:
+        """`endtm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.endtm, 1)
+
 
 class ExtendedBalance(ResponseModel):
     """Balance of one asset."""
@@ -297,6 +363,11 @@ class LedgerEntry(ResponseModel):
     amount_token: str | None = None
     """For tokenized assets, the amount in the token's smallest unit."""
 
+    @property
+    def time_utc(self) -> datetime | None:
+        """`time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.time, 1)
+
 
 class Ledgers(ResponseModel):
     """One page of the ledger."""
@@ -357,6 +428,16 @@ class OpenPosition(ResponseModel):
     """Remarks, separated by commas."""
     oflags: str
     """Flags of the order that opened it, separated by commas."""
+
+    @property
+    def time_utc(self) -> datetime | None:
+        """`time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.time, 1)
+
+    @property
+    def rollovertm_utc(self) -> datetime | None:
+        """`rollovertm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.rollovertm, 1)
 
 
 class OrderAmend(ResponseModel):
@@ -495,6 +576,26 @@ class OrderInfo(ResponseModel):
     """Ids of the trades of the order, if asked for."""
     sender_sub_id: str | None = None
     """The trader of an institutional account, for self trade prevention."""
+
+    @property
+    def opentm_utc(self) -> datetime | None:
+        """`opentm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.opentm, 1)
+
+    @property
+    def closetm_utc(self) -> datetime | None:
+        """`closetm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.closetm, 1)
+
+    @property
+    def starttm_utc(self) -> datetime | None:
+        """`starttm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.starttm, 1)
+
+    @property
+    def expiretm_utc(self) -> datetime | None:
+        """`expiretm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.expiretm, 1)
 
 
 class PageCursor(ResponseModel):
@@ -640,6 +741,11 @@ class TradeInfo(ResponseModel):
     """Profit or loss of the closed part of the position. Unit: quote currency."""
     trades: list[str] | None = None
     """Ids of the trades that closed the position, if asked for."""
+
+    @property
+    def time_utc(self) -> datetime | None:
+        """`time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.time, 1)
 
 
 class TradeVolume(ResponseModel):

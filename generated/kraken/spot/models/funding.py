@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from kraken.runtime.models import RequestModel, ResponseModel
-from kraken.runtime.types import AmountText, DecimalText
+from kraken.runtime.types import AmountText, DecimalText, moment
 
 
 class CancelledWithdrawal(ResponseModel):
@@ -50,6 +51,11 @@ class Deposit(ResponseModel):
     originators: list[str] | None = None
     """Ids of the transactions that a sweeping transaction credited; absent for other deposits."""
 
+    @property
+    def time_utc(self) -> datetime | None:
+        """`time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.time, 1)
+
 
 class DepositAddress(ResponseModel):
     """An address to deposit to."""
@@ -64,6 +70,11 @@ class DepositAddress(ResponseModel):
     """Tag that must go with a deposit (XRP and others); absent where the asset has none."""
     memo: str | None = None
     """Memo that must go with a deposit (XLM, EOS and others); absent where the asset has none."""
+
+    @property
+    def expiretm_utc(self) -> datetime | None:
+        """`expiretm` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.expiretm, 1)
 
 
 class DepositMethod(ResponseModel):
@@ -135,6 +146,11 @@ class Withdrawal(ResponseModel):
     back, begun by Kraken, that cannot be cancelled; `onhold` waits for a review."""
     key: str | None = None
     """The name under which the address was saved."""
+
+    @property
+    def time_utc(self) -> datetime | None:
+        """`time` in UTC, to the microsecond; None when it is not set."""
+        return moment(self.time, 1)
 
 
 class WithdrawalAddress(ResponseModel):

@@ -11,7 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from kraken.runtime.models import RequestModel
-from kraken.runtime.types import AmountNumber, ClientOrderId, TimestampText
+from kraken.runtime.types import (
+    AmountNumber,
+    ClientOrderId,
+    TimestampText,
+)
 from kraken.runtime.websocket.parameters import Parameters, parameter_encoder
 
 
