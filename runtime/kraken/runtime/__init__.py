@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from .options import Options as Options
     from .orderbook import OrderBook as OrderBook
     from .transport import AsyncTransport as AsyncTransport
+    from .transport import Lost as Lost
     from .transport import Reply as Reply
+    from .transport import Request as Request
     from .transport import Transport as Transport
 
 _LAZY = {
     "AsyncTransport": ".transport",
+    "Lost": ".transport",
     "Options": ".options",
     "OrderBook": ".orderbook",
     "Reply": ".transport",
+    "Request": ".transport",
     "Transport": ".transport",
     "to_json": ".json",
 }
-__all__ = ["AsyncTransport", "Options", "OrderBook", "Reply", "Transport", "to_json"]
+__all__ = ["AsyncTransport", "Lost", "Options", "OrderBook", "Reply", "Request", "Transport", "to_json"]
 
 
 def __getattr__(name: str) -> Any:
