@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from kraken.runtime import Reply, to_json
+from kraken.runtime.errors import KrakenError
 from kraken.runtime.transport import Request
 
 
@@ -65,7 +66,7 @@ def _call(group: str, name: str, path: str, example: dict[str, Any]) -> list[str
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             outcome = getattr(getattr(client, group), name)(**example["arguments"])
-        except Exception as error:
+        except KrakenError as error:
             outcome = error
     if not transport.requests:
         return [f"nothing was sent: {outcome!r}"]
@@ -76,7 +77,7 @@ def _call(group: str, name: str, path: str, example: dict[str, Any]) -> list[str
     differences += _compare("path", request.target.partition("?")[0].count("/"), path.count("/"))
     if "raises" in example:
         return differences + _compare("raises", type(outcome).__name__, example["raises"])
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, KrakenError):
         return [*differences, repr(outcome)]
     return differences + _compare("result", _exact(to_json(outcome)), _exact(example["response"])["result"])
 
@@ -98,7 +99,10 @@ def _request(facts: dict[str, Any], example: dict[str, Any]) -> list[str]:
 
     name, given = facts["address"], example.get("arguments", {})
     known = SpotWSClient.channels.get(name) or SpotWSClient.methods[name]
-    params = encode_parameters(known.parameters, given) if known.parameters else {}
+    try:
+        params = encode_parameters(known.parameters, given) if known.parameters else {}
+    except KrakenError as error:
+        return [repr(error)]
     if facts["x-kraken-kind"] == "channel":
         params = {"channel": name, **params}
     if known.auth:
@@ -113,7 +117,10 @@ def _frame(frame: str) -> list[str]:
     from kraken.runtime.websocket.frames import UnknownFrame
     from kraken.spot import decode_message
 
-    message = decode_message(frame)
+    try:
+        message = decode_message(frame)
+    except KrakenError as error:
+        return [f"{frame}: {error!r}"]
     unknown = [f"unknown frame: {frame}"] if isinstance(message, UnknownFrame) else []
     return unknown + _compare("frame", _exact(to_json(message)), _exact(frame))
 

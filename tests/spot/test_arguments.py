@@ -90,7 +90,7 @@ def test_small_and_large_amounts() -> None:
 @pytest.mark.parametrize("value", [0.1, 1.0, 1e-8, True, False])
 def test_floats_and_bools_are_no_money(name: str, value: Any) -> None:
     words = refused(**{name: value})
-    assert f"{name}: {value!r}" in words
+    assert f"{name}: {value!r} is a {type(value).__name__}, which does not hold every digit" in words
     assert "pass a str, an int or a Decimal" in words
 
 

@@ -37,7 +37,11 @@ KEYS = "'key', 'c2VjcmV0'"
         ("import kraken.exceptions", set()),
         (f"from kraken.spot import SpotClient; SpotClient({KEYS})", set()),
         (f"from kraken.spot import SpotAsyncClient; SpotAsyncClient({KEYS})", {"ssl"}),
-        (f"from kraken.spot import SpotClient; repr(SpotClient({KEYS}).market_data)", set()),
+        (f"import kraken.spot as s; c = s.SpotClient({KEYS}); c.market_data, c.account_data, c.trading", set()),
+        (
+            f"import kraken.spot as s; c = s.SpotAsyncClient({KEYS}); c.market_data, c.account_data, c.trading",
+            {"ssl"},
+        ),
         (f"from kraken.spot import SpotClient; SpotClient({KEYS}).prepare('POST', '/0/private/Balance')", set()),
         ("from kraken.spot import SpotWSClient", {"ssl", "msgspec"}),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kraken.emulator import Emulator
@@ -153,6 +154,28 @@ def test_nothing_listens(opener: Opener, secrets: Secrets) -> None:
         with pytest.raises(KrakenError) as caught:
             call()
         secrets.show_error(caught.value)
+
+
+def test_causes_come_without_the_frames_of_the_http_library(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_self: Any, request: httpx.Request) -> Any:
+        headers = dict(request.headers)
+        assert headers
+        try:
+            raise OSError("below")
+        except OSError as error:
+            raise httpx.WriteError("above") from error
+
+    async def write_async(self: Any, request: httpx.Request) -> Any:
+        write(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", write)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", write_async)
+    with pytest.raises(KrakenError) as caught:
+        opener(url="http://host").trading.add_order(**ORDER)
+    cause = caught.value.__cause__
+    assert isinstance(cause, httpx.WriteError)
+    assert isinstance(cause.__cause__, OSError)
+    assert (cause.__traceback__, cause.__cause__.__traceback__) == (None, None)
 
 
 def test_functions_of_the_user_that_fail(opener: Opener, secrets: Secrets) -> None:

@@ -410,7 +410,7 @@ class Builder:
                 )
         for name, raw in document.data["channels"].items():
             at: Pointer = ("channels", name)
-            server = raw["servers"][0]["$ref"].rsplit("/", 1)[-1]
+            server = _server(raw)
             if raw["x-kraken-auth"] == "required" and not product.sockets[server].token:
                 self._problem(
                     document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"
@@ -425,7 +425,7 @@ class Builder:
             "product": product.name,
             "group": document.data["x-kraken-group"],
             "name": raw["address"],
-            "socket": raw["servers"][0]["$ref"].rsplit("/", 1)[-1],
+            "socket": _server(raw),
             "auth": raw["x-kraken-auth"],
             "permissions": tuple(raw["x-kraken-permissions"]),
             "danger": raw["x-kraken-danger"],
@@ -743,6 +743,11 @@ class Builder:
 
     def _problem(self, document: Document, at: Pointer, what: str, allowed: str = "") -> None:
         self.problems.append(document.problem(at, what, allowed))
+
+
+def _server(raw: Json) -> str:
+    """The name of the server that offers a channel or method."""
+    return str(raw["servers"][0]["$ref"].rpartition("/")[2])
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

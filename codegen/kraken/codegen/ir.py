@@ -131,9 +131,8 @@ class Operation:
 
     @property
     def page_fields(self) -> tuple[Field, ...]:
-        """The arguments of the iterator: all but the one that continues, which is its `cursor`."""
-        continues = self.pagination["parameter"] if self.pagination else ""
-        return tuple(field for field in self.fields if field.name != continues)
+        """The arguments of the iterator; Kraken's own `cursor` is that of the iterator."""
+        return tuple(field for field in self.fields if field.name != "cursor")
 
     @property
     def request(self) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator, Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from openapi_spec_validator import OpenAPIV31SpecValidator
-from openapi_spec_validator.validation.exceptions import DuplicateOperationIDError
+from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+from openapi_spec_validator.schemas import schema_v31
+from referencing.jsonschema import DRAFT202012
 
 from .load import Document, Pointer, Problem
 from .places import Json, is_schema, label, operations, parameters, schemas
@@ -49,33 +50,29 @@ def _asyncapi_validator() -> Draft7Validator:
 
 def _check_openapi(document: Document) -> Iterator[Problem]:
     """The standard's own schema, then JSON Schema's, then what they cannot say. Each relies on the one before."""
-    validator = OpenAPIV31SpecValidator(document.data, base_uri=document.path.resolve().as_uri())
-    checks: tuple[Callable[[], Iterable[Problem]], ...] = (
-        lambda: violations(document, (), validator.schema_validator.iter_errors(document.data)),
-        lambda: _check_schemas(document),
-        lambda: _check_path_parameters(document),
-        lambda: violations(document, (), _further(validator)),
-    )
-    for check in checks:
-        problems = list(check())
-        yield from problems
-        if problems:
-            return
+    problems = list(violations(document, (), _openapi_validator().iter_errors(document.data)))
+    problems = problems or list(_check_schemas(document))
+    yield from problems or _check_path_parameters(document)
 
 
-def _further(validator: OpenAPIV31SpecValidator) -> Iterator[ValidationError]:
-    # Operation ids must be unique among all documents, which is checked elsewhere.
-    found = validator.root_validator(validator.schema_path)
-    return (error for error in found if not isinstance(error, DuplicateOperationIDError))
+@cache
+def _openapi_validator() -> Draft202012Validator:
+    # Validators get a reference and a registry that was searched once: for a schema of their own they would search it
+    # anew for every anchor.
+    registry = REGISTRY.with_resource(schema_v31["$id"], DRAFT202012.create_resource(dict(schema_v31))).crawl()
+    return Draft202012Validator({"$ref": schema_v31["$id"]}, registry=registry)
+
+
+@cache
+def _schema_validator() -> Draft202012Validator:
+    schema = {"$ref": Draft202012Validator.META_SCHEMA["$id"]}
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _check_schemas(document: Document) -> Iterator[Problem]:
-    validator = Draft202012Validator(
-        Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
-    )
     for at, schema in schemas(document):
         if not any(is_schema(at[:length]) for length in range(len(at))):
-            yield from violations(document, at, validator.iter_errors(schema))
+            yield from violations(document, at, _schema_validator().iter_errors(schema))
 
 
 def _check_path_parameters(document: Document) -> Iterator[Problem]:

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from .options import Options as Options
     from .orderbook import OrderBook as OrderBook
     from .transport import AsyncTransport as AsyncTransport
+    from .transport import Lost as Lost
     from .transport import Reply as Reply
+    from .transport import Request as Request
     from .transport import Transport as Transport
 
 _LAZY = {
     "AsyncTransport": ".transport",
+    "Lost": ".transport",
     "Instruments": ".instruments",
     "Options": ".options",
     "OrderBook": ".orderbook",
     "Reply": ".transport",
+    "Request": ".transport",
     "Transport": ".transport",
     "split_balance": ".instruments",
     "to_json": ".json",
@@ -29,9 +33,11 @@ _LAZY = {
 __all__ = [
     "AsyncTransport",
     "Instruments",
+    "Lost",
     "Options",
     "OrderBook",
     "Reply",
+    "Request",
     "Transport",
     "split_balance",
     "to_json",

@@ -55,7 +55,10 @@ def encode_arguments(
         if isinstance(value := given.get(name), str):
             given[name] = value.split(",")
     check_groups(operation.name, given, operation.exclusive, operation.one_of)
-    values = vars(validated(operation.name, known.request, given))
+    model = validated(operation.name, known.request, given)
+    values = vars(model)
+    # In JSON a decimal is a text or a number, as its field says; in a form everything is text.
+    in_json = model.model_dump(by_alias=True, context=WIRE) if operation.encoding == "json" else {}
     path, query, body = operation.path, [], []
     for name, wire_name in known.wire_names.items():
         if name not in given:
@@ -68,7 +71,7 @@ def encode_arguments(
         elif operation.encoding == "query" or name in operation.query_fields:
             query.append((wire_name, value))
         else:
-            body.append((wire_name, value))
+            body.append((wire_name, in_json.get(wire_name, value)))
     (query if operation.method in ("GET", "DELETE") else body).extend((extra or {}).items())
     return Encoded(path, form(query), body, {name: values[name] for name in given})
 
@@ -119,16 +122,8 @@ def check_groups(
 
 
 def json_body(pairs: Iterable[tuple[str, Any]]) -> bytes:
-    """JSON text of some pairs; decimals that are text on the wire stay text."""
+    """JSON text of some pairs; a decimal is written as a number."""
     try:
-        return encode({name: _wire(value) for name, value in pairs})
+        return encode(dict(pairs))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"the parameters cannot be JSON: {error}", Facts(sent=False)) from None
-
-
-def _wire(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(by_alias=True, exclude_unset=True, context=WIRE)
-    if isinstance(value, list):
-        return [_wire(item) for item in value]
-    return value

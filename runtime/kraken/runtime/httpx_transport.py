@@ -9,12 +9,12 @@ from __future__ import annotations
 import ssl
 from importlib.util import find_spec
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from .checks import proxy_url, refused
-from .transport import Lost, Reply, Request, is_file
+from .checks import refused
+from .proxies import proxy_of
+from .transport import Lost, Reply, Request, is_file, lost
 
 __all__ = ["AsyncHttpxTransport", "HttpxTransport"]
 
@@ -37,7 +37,7 @@ class _ExactUrl(httpx.URL):
 
 
 def _settings(url: httpx.URL, proxy: str | None, verify: ssl.SSLContext | bool) -> dict[str, Any]:
-    proxy = proxy or _environment_proxy(url)
+    proxy = proxy_of(str(url), proxy)
     if proxy and proxy.startswith("socks") and find_spec("socksio") is None:
         raise refused("proxy: SOCKS needs the package socksio; allowed without it: http://host:port, https://host:port")
     return {
@@ -47,14 +47,6 @@ def _settings(url: httpx.URL, proxy: str | None, verify: ssl.SSLContext | bool) 
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=30),
         "retries": 0,
     }
-
-
-def _environment_proxy(url: httpx.URL) -> str | None:
-    if proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    return proxy_url(found if "://" in found else f"http://{found}") if found else None
 
 
 def _build(url: httpx.URL, host: str, request: Request) -> httpx.Request:
@@ -79,15 +71,6 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {name.lower().decode("ascii"): value.decode("latin-1") for name, value in response.headers.raw}
 
 
-def _lost(sent: bool, error: Exception) -> Lost:
-    """What became of a request. Tracebacks are left out: their frames hold headers, and passwords in bodies."""
-    each: BaseException | None = error
-    while each is not None:
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
-    return Lost(sent, error)
-
-
 class HttpxTransport:
     """Blocking requests; connections are pooled and shared by threads."""
 
@@ -110,9 +93,9 @@ class HttpxTransport:
             finally:
                 response.close()
         except _NOT_SENT as error:
-            return _lost(False, error)
+            return lost(False, error)
         except (httpx.HTTPError, OSError) as error:
-            return _lost(True, error)
+            return lost(True, error)
 
     def close(self) -> None:
         self._http.close()
@@ -139,9 +122,9 @@ class AsyncHttpxTransport:
             finally:
                 await response.aclose()
         except _NOT_SENT as error:
-            return _lost(False, error)
+            return lost(False, error)
         except (httpx.HTTPError, OSError) as error:
-            return _lost(True, error)
+            return lost(True, error)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,6 +1,7 @@
 """HTTP as the client needs it: send these bytes; get a reply, or learn that it was lost.
 
-Any HTTP library can stand behind these two protocols. The one that is used by default is in `kraken.runtime.httpx_transport`.
+Any HTTP library can stand behind these two protocols: httpx in `kraken.runtime.httpx_transport`; for coroutines also
+aiohttp, which is faster, in `kraken.runtime.aiohttp_transport`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-__all__ = ["AsyncTransport", "Lost", "Reply", "Request", "Transport", "is_file"]
+__all__ = ["AsyncTransport", "Lost", "Reply", "Request", "Transport", "is_file", "lost"]
 
 
 class Request(NamedTuple):
@@ -51,6 +52,15 @@ class Lost(NamedTuple):
     sent: bool
     """Whether bytes of the request may have left."""
     cause: Exception
+
+
+def lost(sent: bool, error: Exception) -> Lost:
+    """What became of a request. Tracebacks are left out: their frames hold headers, and passwords in bodies."""
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return Lost(sent, error)
 
 
 class Transport(Protocol):

@@ -297,6 +297,7 @@ class MarketData(Group):
         *,
         pair: str,
         interval: Literal[1, 5, 15, 30, 60, 240, 1440, 10080, 21600] | None = None,
+        since: int | None = None,
         asset_class: Literal["tokenized_asset"] | None = None,
         cursor: Any = None,
         max_items: int | None = None,
@@ -310,6 +311,8 @@ class MarketData(Group):
         Args:
             pair: The pair.
             interval: Length of a candle; 1 when left out. Unit: minutes.
+            since: Only candles after this time; `last` of an earlier result continues from there. Unit: Unix
+                seconds.
             asset_class: Needed for pairs of tokenized assets (xStocks).
             cursor: Where to begin: the `cursor` of an earlier iteration.
             max_items: How many items at the most.
@@ -328,6 +331,7 @@ class MarketData(Group):
             {
                 "pair": pair,
                 "interval": interval,
+                "since": since,
                 "asset_class": asset_class,
             },
             cursor,
@@ -467,6 +471,7 @@ class MarketData(Group):
         self,
         *,
         pair: str,
+        since: str | None = None,
         count: int | None = None,
         asset_class: Literal["tokenized_asset"] | None = None,
         cursor: Any = None,
@@ -480,6 +485,8 @@ class MarketData(Group):
 
         Args:
             pair: The pair.
+            since: Only trades after this moment, as text; `last` of an earlier result continues from there.
+                Seconds are understood too. Unit: Unix nanoseconds.
             count: Most trades to return, 1 to 1000; 1000 when left out.
             asset_class: Needed for pairs of tokenized assets (xStocks).
             cursor: Where to begin: the `cursor` of an earlier iteration.
@@ -498,6 +505,7 @@ class MarketData(Group):
             GET_RECENT_TRADES,
             {
                 "pair": pair,
+                "since": since,
                 "count": count,
                 "asset_class": asset_class,
             },
@@ -552,6 +560,7 @@ class MarketData(Group):
         self,
         *,
         pair: str,
+        since: int | None = None,
         asset_class: Literal["tokenized_asset"] | None = None,
         cursor: Any = None,
         max_items: int | None = None,
@@ -564,6 +573,8 @@ class MarketData(Group):
 
         Args:
             pair: The pair.
+            since: Only entries from this time on; `last` of an earlier result continues from there. Unit: Unix
+                seconds.
             asset_class: Needed for pairs of tokenized assets (xStocks).
             cursor: Where to begin: the `cursor` of an earlier iteration.
             max_items: How many items at the most.
@@ -581,6 +592,7 @@ class MarketData(Group):
             GET_RECENT_SPREADS,
             {
                 "pair": pair,
+                "since": since,
                 "asset_class": asset_class,
             },
             cursor,

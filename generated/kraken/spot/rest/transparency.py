@@ -104,6 +104,7 @@ class Transparency(Group):
         self,
         *,
         symbol: str | None = None,
+        from_ts: str | datetime | None = None,
         to_ts: str | datetime | None = None,
         count: int | None = None,
         cursor: Any = None,
@@ -117,6 +118,7 @@ class Transparency(Group):
 
         Args:
             symbol: Only trades of this pair, with a slash (`BTC/USD`); all pairs when left out.
+            from_ts: Only trades after this time; `last_ts` of an earlier result continues from there.
             to_ts: Only trades up to this time.
             count: Most trades to return, 1 to 1000; 1000 when left out.
             cursor: Where to begin: the `cursor` of an earlier iteration.
@@ -135,6 +137,7 @@ class Transparency(Group):
             GET_POST_TRADE_DATA,
             {
                 "symbol": symbol,
+                "from_ts": from_ts,
                 "to_ts": to_ts,
                 "count": count,
             },

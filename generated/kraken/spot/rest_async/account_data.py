@@ -389,6 +389,7 @@ class AsyncAccountData(AsyncGroup):
         cl_ord_id: str | None = None,
         start: int | str | None = None,
         end: int | str | None = None,
+        ofs: int | None = None,
         closetime: Literal["open", "close", "both"] | None = None,
         consolidate_taker: bool | None = None,
         without_count: bool | None = None,
@@ -414,6 +415,7 @@ class AsyncAccountData(AsyncGroup):
                 Unit: Unix seconds.
             end: Only what came up to this time or up to this order id, both included; as text the time may have a
                 fraction. Unit: Unix seconds.
+            ofs: How many of the newest to skip; 0 when left out. Not together with `with_cursor`.
             closetime: Which time of an order `start` and `end` are compared with; `both` when left out.
             consolidate_taker: Whether trades of one taker order are counted as one; true when left out.
             without_count: Whether to leave out `count`, which is faster; false when left out.
@@ -443,6 +445,7 @@ class AsyncAccountData(AsyncGroup):
                 "cl_ord_id": cl_ord_id,
                 "start": start,
                 "end": end,
+                "ofs": ofs,
                 "closetime": closetime,
                 "consolidate_taker": consolidate_taker,
                 "without_count": without_count,
@@ -646,6 +649,7 @@ class AsyncAccountData(AsyncGroup):
         trades: bool | None = None,
         start: int | str | None = None,
         end: int | str | None = None,
+        ofs: int | None = None,
         without_count: bool | None = None,
         consolidate_taker: bool | None = None,
         ledgers: bool | None = None,
@@ -673,6 +677,7 @@ class AsyncAccountData(AsyncGroup):
                 Unit: Unix seconds.
             end: Only what came up to this time or up to this trade id, both included; as text the time may have a
                 fraction. Unit: Unix seconds.
+            ofs: How many of the newest to skip; 0 when left out. Not together with `with_cursor`.
             without_count: Whether to leave out `count`, which is faster; false when left out.
             consolidate_taker: Whether trades of one taker order are counted as one; true when left out.
             ledgers: Whether to list the ids of each trade's ledger entries, which is slower; false when left out.
@@ -704,6 +709,7 @@ class AsyncAccountData(AsyncGroup):
                 "trades": trades,
                 "start": start,
                 "end": end,
+                "ofs": ofs,
                 "without_count": without_count,
                 "consolidate_taker": consolidate_taker,
                 "ledgers": ledgers,
@@ -930,6 +936,7 @@ class AsyncAccountData(AsyncGroup):
         | None = None,
         start: int | str | None = None,
         end: int | str | None = None,
+        ofs: int | None = None,
         without_count: bool | None = None,
         with_cursor: bool | None = None,
         page_cursor: str | None = None,
@@ -953,6 +960,7 @@ class AsyncAccountData(AsyncGroup):
                 Unit: Unix seconds.
             end: Only what came up to this time or up to this ledger id, both included; as text the time may have
                 a fraction. Unit: Unix seconds.
+            ofs: How many of the newest to skip; 0 when left out. Not together with `with_cursor`.
             without_count: Whether to leave out `count`, which is faster; false when left out.
             with_cursor: Whether to page with cursors, which leaves out `count`; false when left out. Not together
                 with `ofs`.
@@ -980,6 +988,7 @@ class AsyncAccountData(AsyncGroup):
                 "type": type,
                 "start": start,
                 "end": end,
+                "ofs": ofs,
                 "without_count": without_count,
                 "with_cursor": with_cursor,
                 "page_cursor": page_cursor,
