@@ -56,7 +56,12 @@ MODELS = {
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
 
-TIMES = {"Unix seconds": 1, "Unix milliseconds": 1000, "Unix microseconds": 1_000_000, "Unix nanoseconds": 1_000_000_000}
+TIMES = {
+    "Unix seconds": 1,
+    "Unix milliseconds": 1000,
+    "Unix microseconds": 1_000_000,
+    "Unix nanoseconds": 1_000_000_000,
+}
 """Units of moments, with how many make a second."""
 
 
@@ -105,7 +110,9 @@ class Builder:
 
     def _lookups(self, product: Product) -> None:
         """How orders are found again after a lost reply."""
-        operations_by_id = {operation.operation_id: operation for group in product.groups for operation in group.operations}
+        operations_by_id = {
+            operation.operation_id: operation for group in product.groups for operation in group.operations
+        }
         for operation in operations_by_id.values():
             for step in operation.found_by:
                 target = operations_by_id.get(step["operation"])
@@ -248,7 +255,9 @@ class Builder:
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
-            "x-kraken-pagination": [paging["parameter"]] if isinstance(paging := raw.get("x-kraken-pagination"), dict) else [],
+            "x-kraken-pagination": [paging["parameter"]]
+            if isinstance(paging := raw.get("x-kraken-pagination"), dict)
+            else [],
             "x-kraken-cost": [per] if (per := raw.get("x-kraken-cost", {}).get("per")) else [],
         }
         for key, names in named.items():
@@ -319,7 +328,9 @@ class Builder:
             home, pointer, found = self._deref(where, (*source, "properties", name), item)
             if isinstance(found.get("additionalProperties"), dict):
                 value = (*pointer, "additionalProperties")
-                self._row_types[raw["operationId"], name] = self._hint(home, value, found["additionalProperties"], RESPONSE)
+                self._row_types[raw["operationId"], name] = self._hint(
+                    home, value, found["additionalProperties"], RESPONSE
+                )
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""
@@ -334,10 +345,17 @@ class Builder:
                     where, source, schema = found
         name = pagination["items"]
         if name == "*":
-            where, source, schema = self._deref(where, (*source, "additionalProperties"), schema.get("additionalProperties", {}))
+            where, source, schema = self._deref(
+                where, (*source, "additionalProperties"), schema.get("additionalProperties", {})
+            )
         elif name:
             if name not in schema.get("properties", {}):
-                self._problem(document, (*at, "x-kraken-pagination"), f"x-kraken-pagination: the result has no {name!r}", ", ".join(schema.get("properties", {})))
+                self._problem(
+                    document,
+                    (*at, "x-kraken-pagination"),
+                    f"x-kraken-pagination: the result has no {name!r}",
+                    ", ".join(schema.get("properties", {})),
+                )
                 return None
             where, source, schema = self._deref(where, (*source, "properties", name), schema["properties"][name])
         if isinstance(schema.get("additionalProperties"), dict):

@@ -70,7 +70,13 @@ def operation_doc(operation: Operation, indent: int) -> str:
     raises.append(("NotSent", "No connection could be made."))
     own = [("options", "Timeout, headers and further parameters of this call.")]
     if operation.binary:
-        own.insert(0, ("to", "Path of a file to write to, piece by piece; it appears when it is whole. The result is empty then."))
+        own.insert(
+            0,
+            (
+                "to",
+                "Path of a file to write to, piece by piece; it appears when it is whole. The result is empty then.",
+            ),
+        )
     sections = _section("Args", [*_arguments(operation.fields), *own], indent)
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
@@ -88,7 +94,9 @@ def iterator_doc(operation: Operation, indent: int) -> str:
         ("options", "Timeout, headers and further parameters of each call."),
     ]
     sections = _section("Args", [*_arguments(operation.page_fields), *further], indent)
-    shown = "An iterator that fetches the next page when it is needed; its `cursor` continues after the last fetched page."
+    shown = (
+        "An iterator that fetches the next page when it is needed; its `cursor` continues after the last fetched page."
+    )
     sections += _section("Returns", [("", shown)], indent)
     summary = f"Iterate over all pages of `{operation.name}`, whose documentation tells the rest."
     description = "Items that two pages have in common come once. Errors are those of the call, raised while iterating."

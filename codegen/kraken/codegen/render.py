@@ -284,7 +284,11 @@ class Renderer:
                     class_name=prefix + group.class_name,
                     imports=_imports(
                         product,
-                        [str(shown) for operation in group.operations for shown in (operation.result, operation.page_item)],
+                        [
+                            str(shown)
+                            for operation in group.operations
+                            for shown in (operation.result, operation.page_item)
+                        ],
                         group,
                         ["Options", "Any", "Callable", "PathLike", "Progress", prefix + "Pages"],
                     ),

@@ -140,7 +140,11 @@ class Core:
         return call_flow(self._builder(operation, encoded, chosen), decode, delay, self._turn(operation, encoded))
 
     def download(
-        self, operation: Operation[bytes], arguments: Mapping[str, Any], to: PathLike[str] | str | None, options: Options | None
+        self,
+        operation: Operation[bytes],
+        arguments: Mapping[str, Any],
+        to: PathLike[str] | str | None,
+        options: Options | None,
     ) -> Flow[bytes]:
         """The call of an operation whose result is a file."""
         from .download import Download
@@ -163,7 +167,9 @@ class Core:
         def delay(error: KrakenError, attempt: int) -> float | None:
             return self._retries.delay(error, attempt, self.table) if operation.retry else None
 
-        return call_flow(self._builder(operation, encoded, chosen, text, sink), decode, delay, self._turn(operation, encoded))
+        return call_flow(
+            self._builder(operation, encoded, chosen, text, sink), decode, delay, self._turn(operation, encoded)
+        )
 
     def _builder(
         self,

@@ -113,7 +113,9 @@ class Instrument(NamedTuple):
         """
         amount = exact_amount(volume)
         if amount % self.lot:
-            raise _refused(self.symbol, f"volume: {amount} is finer than the lot step; allowed: multiples of {self.lot:f}")
+            raise _refused(
+                self.symbol, f"volume: {amount} is finer than the lot step; allowed: multiples of {self.lot:f}"
+            )
         if amount < self.minimum_volume:
             raise _refused(self.symbol, f"volume: {amount} is too small; allowed: {self.minimum_volume:f} or more")
         if price is None:
@@ -167,7 +169,9 @@ class Instruments:
         tick = info.tick_size if info.tick_size is not None else Decimal(1).scaleb(-(info.pair_decimals or 0))
         lot = Decimal(1).scaleb(-(info.lot_decimals or 0))
         minimum_volume, minimum_cost = info.ordermin or Decimal(0), info.costmin or Decimal(0)
-        return Instrument(name, str(info.altname or name), symbol, info.base, info.quote, tick, lot, minimum_volume, minimum_cost)
+        return Instrument(
+            name, str(info.altname or name), symbol, info.base, info.quote, tick, lot, minimum_volume, minimum_cost
+        )
 
     def _short(self, asset: str) -> str:
         return self.assets[asset].altname if asset in self.assets else asset

@@ -147,7 +147,11 @@ class LazyRows(Sequence[R]):
 
 
 def _dump(rows: LazyRows[Any], info: SerializationInfo) -> Any:
-    return rows if info.context is WIRE else rows._adapter().dump_python(rows._made, mode="json" if info.mode == "json" else "python")
+    return (
+        rows
+        if info.context is WIRE
+        else rows._adapter().dump_python(rows._made, mode="json" if info.mode == "json" else "python")
+    )
 
 
 class RequestModel(BaseModel):
