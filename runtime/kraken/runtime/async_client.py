@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .limits import Limits
-
     from .operation import Operation
     from .pagination import AsyncPages, Progress
 

@@ -197,7 +197,7 @@ class Core:
             own: dict[str, str] = {}
             if operation.signing == "spot-funding":
                 body = rest if encoded.body else b""
-                own = {"API-Nonce": str(nonce), **{"API-OTP": value for _, value in otp}}
+                own = {"API-Nonce": str(nonce), **({"API-OTP": otp[0][1]} if otp else {})}
             elif is_json:
                 start = _json_body([("nonce", nonce), *otp])
                 body = start if rest == b"{}" else start[:-1] + b"," + rest[1:]

@@ -58,7 +58,8 @@ def encode_arguments(
     model = validated(operation.name, known.request, given)
     values = vars(model)
     # In JSON a decimal is a text or a number, as its field says; in a form everything is text.
-    in_json = model.model_dump(by_alias=True, context=WIRE) if operation.encoding == "json" else {}
+    nested = operation.encoding == "json" or operation.deep_fields
+    in_json = model.model_dump(by_alias=True, exclude_none=True, context=WIRE) if nested else {}
     path, query, body = operation.path, [], []
     for name, wire_name in known.wire_names.items():
         if name not in given:
@@ -67,7 +68,7 @@ def encode_arguments(
         if name in operation.path_fields:
             path = path.replace("{" + wire_name + "}", segment(name, value))
         elif name in operation.deep_fields:
-            query.extend(bracketed(wire_name, _wire(value)))
+            query.extend(bracketed(wire_name, in_json[wire_name]))
         elif operation.encoding == "query" or name in operation.query_fields:
             query.append((wire_name, value))
         else:
