@@ -132,7 +132,7 @@ class SavedAddress:
 
     id: str
     name: str
-    scope: Literal["method", "network", "network_group"]
+    scope: Literal["method_id", "network_id", "network_group_id"]
     place: str
     """Id of the method, network or group of networks that it can be used for."""
     address: str | None
@@ -145,13 +145,13 @@ class SavedAddress:
 
     def covers(self, method: Method) -> bool:
         """Whether it can be used for withdrawals by ``method``."""
-        if self.scope == "method":
+        if self.scope == "method_id":
             return method.id == self.place
         return method.network is not None and self.reaches(method.network)
 
     def reaches(self, network: Network) -> bool:
         """Whether it can be used for any withdrawal on ``network``."""
-        return self.place in (network.id, network.group) and self.scope != "method"
+        return self.place in (network.id, network.group) and self.scope != "method_id"
 
 
 @dataclass(slots=True)
@@ -524,10 +524,19 @@ class Funding:
         Raises:
             Refusal: another one has its name.
         """
-        if any(each.name == address.name and each.id != address.id for each in self.addresses.values()):
-            raise Refusal(Words.DUPLICATE_WITHDRAW_KEY)
+        self.rename(address, address.name)
         self.addresses[address.id] = address
         return address
+
+    def rename(self, address: SavedAddress, name: str) -> None:
+        """Give an address a name.
+
+        Raises:
+            Refusal: another one has it.
+        """
+        if any(each.name == name and each is not address for each in self.addresses.values()):
+            raise Refusal(Words.DUPLICATE_WITHDRAW_KEY)
+        address.name = name
 
     def new_address_id(self) -> str:
         """An id for an address to withdraw to."""
@@ -698,7 +707,7 @@ def _saved_address(facts: Mapping[str, Any], seed: Mapping[str, Any]) -> SavedAd
         "modifier": facts.get("modifier"),
     }
     if "method" in facts:
-        return SavedAddress(scope="method", place=facts["method"], **common)
+        return SavedAddress(scope="method_id", place=facts["method"], **common)
     if "network" in facts:
-        return SavedAddress(scope="network", place=seed["networks"][facts["network"]]["id"], **common)
-    return SavedAddress(scope="network_group", place=seed["groups"][facts["group"]]["id"], **common)
+        return SavedAddress(scope="network_id", place=seed["networks"][facts["network"]]["id"], **common)
+    return SavedAddress(scope="network_group_id", place=seed["groups"][facts["group"]]["id"], **common)

@@ -114,7 +114,8 @@ def _newest(spot: SpotFunding, each_of: Iterable[T], arguments: Arguments) -> li
 
 def _other_class(arguments: Arguments) -> bool:
     """Whether only assets of a class were asked for that the market does not have."""
-    return arguments.get("aclass", "currency") != "currency"
+    aclass: str = arguments.get("aclass", "currency")
+    return aclass != "currency"
 
 
 def _moment(arguments: Arguments, name: str, otherwise: int) -> int:
