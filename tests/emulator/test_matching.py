@@ -105,6 +105,8 @@ def check_ledger(account: Account) -> None:
         running[name] = running.get(name, Decimal(0)) + entry.amount - entry.fee
         assert entry.balance == running[name]
     assert running == account.balances
+    for order in account.orders.values():
+        assert order.fee == sum(fill.fee for fill in order.fills)
     for fill in account.fills:
         pair, sign = fill.order.pair, 1 if fill.order.side == "buy" else -1
         own = [entry for entry in entries if entry.reference == fill.id]
@@ -113,7 +115,7 @@ def check_ledger(account: Account) -> None:
             (pair.quote, -sign * fill.cost),
         ]
         assert {each.asset.name: each.fee for each in own if each.asset is fill.fee_asset} == {
-            fill.fee_asset.name: fill.fee
+            fill.fee_asset.name: fill.fee_taken
         }
 
 

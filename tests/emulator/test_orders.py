@@ -25,7 +25,8 @@ def balances(account: Account) -> dict[str, Decimal]:
 
 
 def row(account: Account, order: str) -> dict[str, Any]:
-    found: dict[str, Any] = account.call("QueryOrders", txid=order, trades="true")[order]
+    asked = {"txid": order, "trades": "true", "consolidate_taker": "false"}
+    found: dict[str, Any] = account.call("QueryOrders", **asked)[order]
     return found
 
 

@@ -5,7 +5,7 @@
 ...     print(emulator.spot_url, emulator.key)
 """
 
-from kraken.emulator.control import Emulator, Recorded, Subscribed
+from kraken.emulator.control import Emulator, Recorded, Subaccount, Subscribed
 from kraken.emulator.faults import Faults
 
-__all__ = ["Emulator", "Faults", "Recorded", "Subscribed"]
+__all__ = ["Emulator", "Faults", "Recorded", "Subaccount", "Subscribed"]

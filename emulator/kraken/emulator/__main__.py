@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--token-lifetime", type=int, default=900, help="seconds that a WebSocket token can be used for"
     )
     parser.add_argument("--otp", help="one-time password that private REST calls must have; none by default")
+    parser.add_argument(
+        "--tier", help="tier whose rate limits are enforced: starter, intermediate or pro; none by default"
+    )
     options = parser.parse_args(arguments)
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         auth_port=options.auth_port,
         otp=options.otp,
+        tier=options.tier,
     )
     with emulator:
         names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "key", "secret")

@@ -17,17 +17,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import uvicorn
 
+from kraken.emulator import (
+    spot_account,  # noqa: F401 - it registers handlers
+    spot_funding,
+    spot_funding_beta,
+    spot_trading,  # noqa: F401
+    spot_transparency,  # noqa: F401
+)
 from kraken.emulator.app import App
 from kraken.emulator.auth import Keys
 from kraken.emulator.errors import Refusal
 from kraken.emulator.exchange import Exchange
 from kraken.emulator.faults import Faults
+from kraken.emulator.funding import Funding
 from kraken.emulator.handlers import bind
 from kraken.emulator.instruments import Instruments, Pair
+from kraken.emulator.limits import Limits
 from kraken.emulator.market import Market, volume_up_to
+from kraken.emulator.rates import Rates
+from kraken.emulator.records import order_row
 from kraken.emulator.specs import load, specs_folder
 from kraken.emulator.spot_feeds import Feeds
-from kraken.emulator.spot_rest import HANDLERS, SpotRest, order_row
+from kraken.emulator.spot_funding import SpotFunding
+from kraken.emulator.spot_funding_beta import SpotFundingBeta
+from kraken.emulator.spot_rest import HANDLERS, SpotRest
 from kraken.emulator.spot_ws import Services
 
 if TYPE_CHECKING:
@@ -35,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from kraken.emulator.handlers import Answer
     from kraken.emulator.orders import Order, Side
 
 T = TypeVar("T")
@@ -70,6 +84,15 @@ class Subscribed(NamedTuple):
     options: Mapping[str, Any]
 
 
+class Subaccount(NamedTuple):
+    """A subaccount of the emulated account."""
+
+    number: str
+    """What funds are moved to it with."""
+    balances: Mapping[str, Decimal]
+    """By Kraken's asset name; assets that it never had are not there."""
+
+
 class Emulator:
     """A Kraken on localhost.
 
@@ -86,6 +109,10 @@ class Emulator:
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
+        tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits.
+
+    Raises:
+        ValueError: there is no such tier.
     """
 
     def __init__(
@@ -100,13 +127,19 @@ class Emulator:
         auth_port: int = 0,
         specs: Path | None = None,
         otp: str | None = None,
+        tier: str | None = None,
     ) -> None:
-        spot = load(specs or specs_folder(), "spot")
+        folder = specs or specs_folder()
+        spot = load(folder, "spot")
         self._instruments = Instruments()
         self._keys = Keys(seed, clock, token_lifetime, otp)
         self._exchange = Exchange(self._instruments, clock, seed)
+        self._limits = None if tier is None else Limits(folder, tier, clock)
+        self._exchange.limits = self._limits
+        self._rest = SpotRest(self._exchange, self._keys)
         self._market = Market(self._exchange, seed)
         self._feeds = Feeds(self._exchange)
+        self._funding = Funding(self._exchange, seed)
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
         self._ports = (port, auth_port)
@@ -159,7 +192,7 @@ class Emulator:
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self._app = App(
             self._services,
-            bind(HANDLERS, SpotRest(self._exchange, self._keys)),
+            self._answers(),
             self._pass_time,
             {public: "public", private: "private"},
             self._abort,
@@ -170,6 +203,15 @@ class Emulator:
         self._thread.start()
         ready.result(PATIENCE)
         return self
+
+    def _answers(self) -> dict[str, Answer]:
+        """What answers each operation, behind the rate limits if there are any."""
+        answers = {
+            **bind(HANDLERS, self._rest),
+            **bind(spot_funding.HANDLERS, SpotFunding(self._funding)),
+            **bind(spot_funding_beta.HANDLERS, SpotFundingBeta(self._funding, Rates(self._exchange))),
+        }
+        return answers if self._limits is None else self._limits.guarded(answers)
 
     def stop(self) -> None:
         """Reset all connections and close the ports. Does nothing when it is not running."""
@@ -243,6 +285,7 @@ class Emulator:
 
     def _pass_time(self) -> None:
         self._exchange.pass_time()
+        self._funding.pass_time()
 
     # ------------------------------------------------------------------ what happened
 
@@ -277,6 +320,16 @@ class Emulator:
     def balances(self) -> dict[str, Decimal]:
         """Balances of the account by Kraken's asset name."""
         return self._call(lambda: dict(self._exchange.user.balances))
+
+    @property
+    def subaccounts(self) -> dict[str, Subaccount]:
+        """Subaccounts by user name."""
+        return self._call(
+            lambda: {
+                name: Subaccount(account.number, dict(account.balances))
+                for name, account in self._rest.subaccounts.accounts.items()
+            }
+        )
 
     # ------------------------------------------------------------------ the market
 
@@ -374,6 +427,43 @@ class Emulator:
             return self._instruments.pair(name)
         except Refusal:
             raise ValueError(f"unknown pair {name!r}") from None
+
+    # ------------------------------------------------------------------ money from outside
+
+    def deposit(
+        self, asset: str, amount: Decimal | str, *, method: str | None = None, address: str | None = None
+    ) -> str:
+        """Let money arrive: a deposit begins, and is credited when it succeeds some seconds later.
+
+        Args:
+            asset: What arrives, in any spelling.
+            amount: How much, with the fee of the method.
+            method: Name of the deposit method; the asset's first one when left out.
+            address: One of the account's deposit addresses; the newest one when left out.
+
+        Returns:
+            The id of the deposit.
+
+        Raises:
+            ValueError: there is no such asset, method or address, or the amount is below the method's minimum.
+        """
+
+        def begin() -> str:
+            try:
+                asked = self._funding.asset(asset)
+                return self._funding.deposit(asked, Decimal(amount), method, address).id
+            except Refusal as refusal:
+                raise ValueError(str(refusal)) from None
+
+        return self._call(begin)
+
+    def settle_deposits(self) -> None:
+        """Let all deposits succeed at once that have begun."""
+        self._call(self._funding.settle_deposits)
+
+    def settle_withdrawals(self) -> None:
+        """Let all withdrawals be sent at once that were asked for."""
+        self._call(self._funding.settle_withdrawals)
 
     # ------------------------------------------------------------------ trouble
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import string
 from collections import deque
@@ -14,6 +15,7 @@ from kraken.emulator.ledger import Ledger
 from kraken.emulator.orders import (
     RESTING,
     Account,
+    Amend,
     BalancesChanged,
     BookChanged,
     Event,
@@ -29,10 +31,11 @@ from kraken.emulator.orders import (
 from kraken.emulator.wire import SECOND, ZERO, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kraken.emulator.instruments import Asset, Instruments, Pair
     from kraken.emulator.ledger import LedgerEntry
+    from kraken.emulator.limits import Limits
 
 Ended = Literal["canceled", "expired"]
 """How an order can end without being filled."""
@@ -63,31 +66,41 @@ class Exchange:
         self.tape = {name: deque[Trade](maxlen=TAPE_LENGTH) for name in instruments.pairs}
         self.spreads = {name: deque[tuple[int, Decimal, Decimal]](maxlen=TAPE_LENGTH) for name in instruments.pairs}
         self.status = "online"
+        self.limits: Limits | None = None
+        """The user's rate limits, if there are any."""
         self.listeners: list[Callable[[Event], None]] = []
         self._clock = clock
         self._ids = random.Random(f"ids {seed}")
         self._last = 0
         self._trades: list[Trade] = []
+        self._cancel_at = 0
+        self._waiting: list[Fill] = []
+        """Fills whose conditional close orders are still to be placed."""
+        self.opened = max(0, clock() - OPENING_AGE)
+        """When the user's account was opened, in Unix nanoseconds."""
         assets = instruments.assets
-        self.user = self._new_account("user")
+        self.user = self.new_account("user")
         for asset in assets.values():
-            self.user.ledger.note("deposit", asset, asset.opening_balance, at=max(0, clock() - OPENING_AGE))
+            self.user.ledger.note("deposit", asset, asset.opening_balance, at=self.opened)
         self.maker = self._new_house("maker")
         self.taker = self._new_house("taker")
         self.fees = {name: rounded(ZERO, asset.decimals) for name, asset in assets.items()}
         """Fees collected from trades, by asset: what accounts pay is not lost."""
 
-    def _new_account(self, name: str, *, house: bool = False) -> Account:
-        account = Account(
-            name, Ledger(self.new_id, self.now, lambda entries: self._on_entries(account, entries)), house
-        )
+    def new_account(self, name: str, *, house: bool = False) -> Account:
+        """An account without money.
+
+        Args:
+            name: Its name.
+            house: Whether it belongs to the emulator.
+        """
+        number = " ".join("".join(self._ids.choices(_ID_LETTERS, k=4)) for _ in range(4))
+        ledger = Ledger(self.new_id, self.now, lambda entries: self._tell(BalancesChanged(account, entries)))
+        account = Account(name, number, ledger, house)
         return account
 
-    def _on_entries(self, account: Account, entries: tuple[LedgerEntry, ...]) -> None:
-        self._tell(BalancesChanged(account, entries))
-
     def _new_house(self, name: str) -> Account:
-        account = self._new_account(name, house=True)
+        account = self.new_account(name, house=True)
         for asset in self.instruments.assets.values():
             account.ledger.move(asset, HOUSE_FUNDS)
         return account
@@ -103,7 +116,8 @@ class Exchange:
         """An identifier like Kraken's.
 
         Args:
-            kind: First letter: ``O`` order, ``T`` trade or amendment, ``L`` ledger entry.
+            kind: First letter: ``O`` order, ``T`` trade or amendment, ``L`` ledger entry, ``Q`` reference of another
+                ledger entry.
         """
         letters = "".join(self._ids.choices(_ID_LETTERS, k=16))
         return f"{kind}{letters[:5]}-{letters[5:10]}-{letters[10:]}"
@@ -112,6 +126,13 @@ class Exchange:
         """Price of the last trade."""
         tape = self.tape[pair.name]
         return tape[-1].price if tape else pair.opening_price
+
+    def mid_price(self, pair: Pair) -> Decimal:
+        """The middle between best bid and best ask, or the last price if a side is empty."""
+        bid, ask = (side.best() for side in (self.books[pair.name].bids, self.books[pair.name].asks))
+        if bid is None or ask is None or bid.limit is None or ask.limit is None:
+            return self.last_price(pair)
+        return (bid.limit + ask.limit) / 2
 
     def absolute_price(self, pair: Pair, side: Side, text: str, *, trigger: bool) -> Decimal:
         """What a price of the REST API means now.
@@ -159,7 +180,55 @@ class Exchange:
         Raises:
             Refusal: the order breaks a rule, or there is not enough money.
         """
-        order = Order(
+        order = self._order(account, asked, validate=validate)
+        if not account.house:
+            self._check_rules(order)
+            self._check_standing(order)
+        if not validate:
+            self._accept(order)
+        return order
+
+    def check(self, account: Account, asked: NewOrder) -> Order:
+        """Check an order against the rules alone, as if there was always enough money.
+
+        Args:
+            account: Whose order it is.
+            asked: The order.
+
+        Returns:
+            The order as it would be.
+
+        Raises:
+            Refusal: the order breaks a rule.
+        """
+        order = self._order(account, asked, validate=True)
+        self._check_rules(order)
+        return order
+
+    def replace(self, order: Order, asked: NewOrder, *, validate: bool = False) -> Order:
+        """Cancel an order and let another one take its place.
+
+        Args:
+            order: The order.
+            asked: What takes its place.
+            validate: Check only.
+
+        Returns:
+            The order that took its place.
+
+        Raises:
+            Refusal: the new order breaks a rule, or there is not enough money even without the old one.
+        """
+        successor = self._order(order.account, asked, validate=validate)
+        self._check_rules(successor)
+        self._check_standing(successor, instead=order)
+        if not validate:
+            self._close(order, "canceled", "Order replaced")
+            self._accept(successor)
+        return successor
+
+    def _order(self, account: Account, asked: NewOrder, *, validate: bool) -> Order:
+        return Order(
             id="" if validate else self.new_id("O"),
             account=account,
             asked=asked,
@@ -169,15 +238,31 @@ class Exchange:
             trigger=asked.trigger,
             display=asked.display,
         )
+
+    def _accept(self, order: Order) -> None:
+        account = order.account
+        account.orders[order.id] = account.open[order.id] = order
         if not account.house:
-            self._check_new(order)
-        if not validate:
-            account.orders[order.id] = account.open[order.id] = order
-            self._tell(OrderChanged(order, "pending_new", order.opened))
-            if asked.starts <= order.opened:
-                self._activate(order)
-                self._flush(order.pair)
-        return order
+            self._note_amend(order, "original", post_only=order.asked.post_only)
+        self._tell(OrderChanged(order, "pending_new", order.opened))
+        if order.asked.starts <= order.opened:
+            self._activate(order)
+        self._flush(order.pair)
+
+    def _note_amend(self, order: Order, kind: Literal["original", "user"], *, post_only: bool) -> Amend:
+        amend = Amend(
+            id=self.new_id("T"),
+            kind=kind,
+            at=order.opened if kind == "original" else self.now(),
+            volume=order.volume,
+            remaining=order.remaining,
+            limit=order.limit,
+            trigger=order.trigger,
+            display=order.display,
+            post_only=post_only,
+        )
+        order.amends.append(amend)
+        return amend
 
     def amend(
         self,
@@ -225,13 +310,13 @@ class Exchange:
             if resting and requeue:
                 self._book(order).add(order)
             raise
-        order.amended = True
-        self._tell(OrderChanged(order, "amended", self.now()))
+        amend = self._note_amend(order, "user", post_only=post_only)
+        self._tell(OrderChanged(order, "amended", amend.at))
         if resting and requeue:
             self._match(order)
             self._settle_rest(order)
         self._flush(order.pair)
-        return self.new_id("T")
+        return amend.id
 
     def cancel(self, order: Order, reason: str = "User requested", *, kind: Ended = "canceled") -> None:
         """Take an order off.
@@ -244,9 +329,55 @@ class Exchange:
         self._close(order, kind, reason)
         self._flush(order.pair)
 
+    def charge(self, operation_id: str, pair: Pair, orders: Iterable[Order] = (), count: int = 1) -> None:
+        """Charge a call to the user's trading counter of a pair, if there are limits.
+
+        Args:
+            operation_id: The operation in the specs.
+            pair: The pair.
+            orders: Orders of that pair that it changes.
+            count: How many orders it places.
+
+        Raises:
+            Refusal: the counter would exceed its maximum.
+        """
+        if self.limits is not None:
+            self.limits.charge(operation_id, pair, orders, count)
+
+    def cancel_all(self, account: Account, reason: str = "User requested") -> int:
+        """Take all orders off.
+
+        Args:
+            account: Whose orders.
+            reason: Why, as shown to the user.
+
+        Returns:
+            How many there were.
+        """
+        orders = list(account.open.values())
+        for order in orders:
+            self.cancel(order, reason)
+        return len(orders)
+
+    def cancel_all_after(self, seconds: int) -> tuple[int, int]:
+        """Take all orders of the user off unless this is called again in time.
+
+        Args:
+            seconds: After how many seconds; 0 to let them be.
+
+        Returns:
+            Now, and when it will be, in Unix nanoseconds; 0 for never.
+        """
+        now = self.now()
+        self._cancel_at = now + seconds * SECOND if seconds else 0
+        return now, self._cancel_at
+
     def pass_time(self) -> None:
-        """Activate and expire what is due."""
+        """Activate, expire and cancel what is due."""
         now = self._clock()
+        if 0 < self._cancel_at <= now:
+            self._cancel_at = 0
+            self.cancel_all(self.user, "Timer ran out")
         for order in list(self.user.open.values()):
             if 0 < order.asked.expires <= now:
                 self.cancel(order, "Order expired", kind="expired")
@@ -261,18 +392,26 @@ class Exchange:
 
     # ------------------------------------------------------------------ rules
 
-    def _check_new(self, order: Order) -> None:
+    def _check_rules(self, order: Order) -> None:
+        """Refuse an order that could never be accepted now, whatever the account has."""
+        self._check_mode(order.asked)
+        self._check_prices(order)
+        self._check_size(order, order.asked.volume)
+
+    def _check_standing(self, order: Order, *, instead: Order | None = None) -> None:
+        """Refuse an order that does not go with the account's other orders, the book and the balances."""
         asked = order.asked
-        self._check_mode(asked)
         if asked.cl_ord_id is not None and any(
             other.asked.cl_ord_id == asked.cl_ord_id for other in order.account.open.values()
         ):
             raise InvalidArgument("cl_ord_id")
-        self._check_prices(order)
-        self._check_size(order, asked.volume)
         if asked.post_only and self._crosses(order):
             raise Refusal(Words.POST_ONLY)
-        self._check_funds(order)
+        if self.limits is not None and instead is None:
+            others = [each for each in order.account.open.values() if each.pair is order.pair]
+            if len(others) >= self.limits.open_orders:
+                raise Refusal(Words.ORDERS_LIMIT)
+        self._check_funds(order, instead=instead)
 
     def _check_amended(self, order: Order, volume: Decimal | None, *, post_only: bool) -> None:
         self._check_prices(order)
@@ -307,10 +446,11 @@ class Exchange:
             if price is not None and not order.pair.on_tick(price):
                 raise Refusal(Words.TICK_SIZE)
 
-    def _check_funds(self, order: Order) -> None:
+    def _check_funds(self, order: Order, *, instead: Order | None = None) -> None:
         asset = order.pair.base if order.side == "sell" else order.pair.quote
         needed = self._market_cost(order) if order.asked.type == "market" and order.side == "buy" else order.hold(asset)
-        others = order.account.held(asset) - (order.hold(asset) if order.id in order.account.open else ZERO)
+        released = order if order.id in order.account.open else instead
+        others = order.account.held(asset) - (ZERO if released is None else released.hold(asset))
         if needed > order.account.balances[asset.name] - others:
             raise Refusal(Words.INSUFFICIENT_FUNDS)
 
@@ -448,7 +588,7 @@ class Exchange:
         sign = 1 if order.side == "buy" else -1
         moves = ((pair.base, sign * trade.volume), (pair.quote, -sign * cost))
         in_quote, fee, fee_asset = self._fee(order, trade, cost, maker=maker)
-        order.fee += in_quote
+        order.fee += fee if fee_asset is pair.quote else in_quote
         self.fees[fee_asset.name] += fee
         fill_id = "" if order.account.house else self.new_id("T")
         entries: list[LedgerEntry] = []
@@ -463,7 +603,8 @@ class Exchange:
             order=order,
             trade=trade,
             cost=cost,
-            fee=fee,
+            fee=fee if fee_asset is pair.quote else in_quote,
+            fee_taken=fee,
             fee_asset=fee_asset,
             maker=maker,
             filled=order.filled,
@@ -498,6 +639,8 @@ class Exchange:
             return
         order.fills.append(fill)
         order.account.fills.append(fill)
+        if order.asked.close is not None:
+            self._waiting.append(fill)
         self._tell(OrderChanged(order, "trade", trade.at, fill))
         self._tell(BalancesChanged(order.account, fill.entries))
         if done:
@@ -516,6 +659,27 @@ class Exchange:
             self._tell(Traded(pair, trades))
         self._note_spread(pair)
         self._tell(BookChanged(pair))
+        waiting, self._waiting = self._waiting, []
+        for fill in waiting:
+            self._place_close(fill)
+
+    def _place_close(self, fill: Fill) -> None:
+        """Place the conditional close order of a fill, if the rules and the balances allow it."""
+        asked, close = fill.order.asked, fill.order.asked.close
+        assert close is not None
+        conditional = NewOrder(
+            pair=asked.pair,
+            side="sell" if asked.side == "buy" else "buy",
+            type=close.type,
+            volume=fill.trade.volume,
+            limit=close.limit,
+            trigger=close.trigger,
+            userref=asked.userref,
+            trigger_by=asked.trigger_by,
+            parent=fill.order.id,
+        )
+        with contextlib.suppress(Refusal):
+            self.place(fill.order.account, conditional)
 
     def _note_spread(self, pair: Pair) -> None:
         bid, ask = (side.best() for side in (self.books[pair.name].bids, self.books[pair.name].asks))

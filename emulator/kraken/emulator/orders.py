@@ -18,11 +18,13 @@ RESTING = ("limit", "iceberg")
 """Order types that go into the book; the others, except market orders, wait for a trigger."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Account:
     """Whose orders and balances they are."""
 
     name: str
+    number: str
+    """The number that funds are moved with: four groups of four characters."""
     ledger: Ledger
     house: bool = False
     """Whether it belongs to the emulator: its orders are not checked against rules and funds."""
@@ -45,6 +47,25 @@ class Account:
     def available(self, asset: Asset) -> Decimal:
         """What a new order, a withdrawal or a transfer can spend of ``asset``."""
         return self.balances.get(asset.name, ZERO) - self.held(asset)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """An order that each fill of another one brings into being, on the other side and with the volume of the fill."""
+
+    type: str
+    limit: Decimal | None = None
+    trigger: Decimal | None = None
+
+    def description(self, pair: Pair) -> str:
+        """Kraken's one-line description."""
+        return f"close position @ {_in_words(pair, self.type, self.trigger, self.limit)}"
+
+
+def _in_words(pair: Pair, kind: str, trigger: Decimal | None, limit: Decimal | None) -> str:
+    words = kind.removesuffix("-limit").replace("-", " ")
+    prices = [fixed(each, pair.pair_decimals) for each in (trigger, limit) if each is not None]
+    return " -> limit ".join([f"{words} {prices[0]}" if prices else words, *prices[1:]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +93,29 @@ class NewOrder:
     expires: int = 0
     """Unix nanoseconds; 0 is never."""
     trigger_by: str = "last"
-    close: str = ""
-    """Description of the conditional close order."""
+    close: Close | None = None
+    """The conditional close order."""
+    parent: str | None = None
+    """Id of the order that brought this one into being."""
+    replaces: str | None = None
+    """Id of the order whose place it takes."""
     oflags: tuple[str, ...] = ()
     """Flags beside those that have a field of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """An order as it was after a change, or when it was placed."""
+
+    id: str
+    kind: Literal["original", "user"]
+    at: int
+    volume: Decimal
+    remaining: Decimal
+    limit: Decimal | None
+    trigger: Decimal | None
+    display: Decimal | None
+    post_only: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -98,10 +138,11 @@ class Order:
     """In the quote asset."""
     closed: int = 0
     reason: str | None = None
-    amended: bool = False
     resting: bool = False
     """Whether it is in the book."""
     fills: list[Fill] = field(default_factory=list)
+    amends: list[Amend] = field(default_factory=list)
+    """Its history, beginning with what was placed; the house's orders have none."""
 
     @property
     def pair(self) -> Pair:
@@ -112,6 +153,16 @@ class Order:
     def side(self) -> Side:
         """``buy`` or ``sell``."""
         return self.asked.side
+
+    @property
+    def amended(self) -> bool:
+        """Whether it was ever changed."""
+        return len(self.amends) > 1
+
+    @property
+    def changed(self) -> int:
+        """When it was placed or last amended, in Unix nanoseconds."""
+        return self.amends[-1].at if self.amends else self.opened
 
     @property
     def remaining(self) -> Decimal:
@@ -154,10 +205,8 @@ class Order:
 
     def description(self) -> str:
         """Kraken's one-line description."""
-        words = self.asked.type.removesuffix("-limit").replace("-", " ")
-        prices = [fixed(each, self.pair.pair_decimals) for each in (self.trigger, self.limit) if each is not None]
-        text = f"{self.side} {fixed(self.volume, self.pair.lot_decimals)} {self.pair.altname} @ {words}"
-        return " -> limit ".join([f"{text} {prices[0]}" if prices else text, *prices[1:]])
+        words = _in_words(self.pair, self.asked.type, self.trigger, self.limit)
+        return f"{self.side} {fixed(self.volume, self.pair.lot_decimals)} {self.pair.altname} @ {words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +235,8 @@ class Fill:
     trade: Trade
     cost: Decimal
     fee: Decimal
+    """In the quote asset, whatever it was taken from."""
+    fee_taken: Decimal
     """In ``fee_asset``."""
     fee_asset: Asset
     maker: bool

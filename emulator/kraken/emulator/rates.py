@@ -18,7 +18,7 @@ EUROS_IN_DOLLARS = Decimal("1.1")
 
 
 class Rates:
-    """Conversions by the last prices of the market.
+    """Conversions by the middle of each book.
 
     Args:
         exchange: The market.
@@ -48,7 +48,7 @@ class Rates:
     def _prices(self, name: str) -> Iterator[tuple[str, Decimal]]:
         """What one of an asset is worth in the assets that it is traded against."""
         for pair in self._exchange.instruments.pairs.values():
-            price = self._exchange.last_price(pair)
+            price = self._exchange.mid_price(pair)
             if pair.base.name == name:
                 yield pair.quote.name, price
             elif pair.quote.name == name:

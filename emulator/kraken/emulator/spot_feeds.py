@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Asset, Pair
     from kraken.emulator.ledger import LedgerEntry
+    from kraken.emulator.orders import Close
 
 Data = list[dict[str, Any]] | dict[str, Any]
 
@@ -415,14 +416,27 @@ def order_row(order: Order, at: int) -> dict[str, Any]:
         row["amended"] = True
     if asked.sender is not None:
         row["sender_sub_id"] = asked.sender
+    if asked.parent is not None or asked.replaces is not None:
+        row["ord_ref_id"] = asked.parent or asked.replaces
+    if asked.close is not None:
+        row["contingent"] = contingent_row(pair, asked.close)
+    return row
+
+
+def contingent_row(pair: Pair, close: Close) -> dict[str, Any]:
+    """The conditional close order of an order."""
+    prices = {"trigger": close.trigger, "limit": close.limit}
+    row: dict[str, Any] = {"order_type": close.type}
+    for name, price in prices.items():
+        if price is not None:
+            row |= {f"{name}_price": rounded(price, pair.pair_decimals), f"{name}_price_type": "static"}
     return row
 
 
 def fill_row(fill: Fill) -> dict[str, Any]:
     """A trade of one's own."""
     order, trade, pair = fill.order, fill.trade, fill.order.pair
-    fee_in_quote = fill.fee if fill.fee_asset is pair.quote else fill.fee * trade.price
-    in_dollars = {"fee_usd_equiv": rounded(fee_in_quote, 4)} if pair.quote.symbol == "USD" else {}
+    in_dollars = {"fee_usd_equiv": rounded(fill.fee, 4)} if pair.quote.symbol == "USD" else {}
     return {
         **_identity(order),
         "exec_id": fill.id,
@@ -441,7 +455,7 @@ def fill_row(fill: Fill) -> dict[str, Any]:
         "cum_cost": rounded(fill.total_cost, pair.cost_decimals),
         "avg_price": fill.average,
         **in_dollars,
-        "fees": [{"asset": fill.fee_asset.symbol, "qty": rounded(fill.fee, fill.fee_asset.decimals)}],
+        "fees": [{"asset": fill.fee_asset.symbol, "qty": rounded(fill.fee_taken, fill.fee_asset.decimals)}],
     }
 
 

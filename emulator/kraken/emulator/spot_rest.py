@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.orders import NewOrder, Order, Side, Trade
+from kraken.emulator.errors import InvalidArgument
+from kraken.emulator.exports import Exports
+from kraken.emulator.records import tables
+from kraken.emulator.subaccounts import Subaccounts
 from kraken.emulator.wire import SECOND, ZERO, fixed, rfc3339, rounded, unix
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from kraken.emulator.book import BookSide
     from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Asset, Pair
+    from kraken.emulator.orders import Trade
 
 Arguments = Mapping[str, Any]
 Handler = Callable[["SpotRest", Arguments], Any]
@@ -52,6 +55,8 @@ class SpotRest:
     def __init__(self, exchange: Exchange, keys: Keys) -> None:
         self.exchange = exchange
         self.keys = keys
+        self.subaccounts = Subaccounts(exchange)
+        self.exports = Exports(tables(exchange.user), exchange.now)
 
     def pair(self, arguments: Arguments) -> Pair:
         """The one pair that was asked for."""
@@ -325,243 +330,3 @@ def _spreads(spot: SpotRest, arguments: Arguments) -> Any:
         if at // SECOND >= since
     ]
     return {pair.name: rows[-MAX_SPREADS:], "last": spot.exchange.now() // SECOND}
-
-
-# ---------------------------------------------------------------------- account data
-
-
-@handles("getAccountBalance")
-def _balance(spot: SpotRest, _arguments: Arguments) -> Any:
-    return {name: format(amount, "f") for name, amount in spot.exchange.user.balances.items()}
-
-
-@handles("getOpenOrders")
-def _open_orders(spot: SpotRest, arguments: Arguments) -> Any:
-    orders = [
-        order
-        for order in spot.exchange.user.open.values()
-        if arguments.get("userref") in (None, order.asked.userref)
-        and arguments.get("cl_ord_id") in (None, order.asked.cl_ord_id)
-    ]
-    return {"open": {order.id: order_row(order, trades=arguments.get("trades", False)) for order in reversed(orders)}}
-
-
-@handles("getOrdersInfo")
-def _orders_info(spot: SpotRest, arguments: Arguments) -> Any:
-    orders = spot.exchange.user.orders
-    found = {}
-    for order_id in arguments["txid"]:
-        if order_id not in orders:
-            raise Refusal(Words.INVALID_ORDER)
-        if arguments.get("userref") in (None, orders[order_id].asked.userref):
-            found[order_id] = order_row(orders[order_id], trades=arguments.get("trades", False))
-    return found
-
-
-def order_row(order: Order, *, trades: bool) -> dict[str, Any]:
-    """An order as account data shows it.
-
-    Args:
-        order: The order.
-        trades: Whether to list its trades.
-    """
-    pair, asked = order.pair, order.asked
-    trigger_first = order.trigger if order.trigger is not None else order.limit
-    limit_second = order.limit if order.trigger is not None else None
-    flags = [*(["post"] if asked.post_only else []), "fcib" if asked.fee_in_base else "fciq", *asked.oflags]
-
-    def price(value: Decimal | None) -> str:
-        return "0" if value is None else fixed(value, pair.pair_decimals)
-
-    def cost(value: Decimal) -> str:
-        return fixed(value, pair.cost_decimals)
-
-    row: dict[str, Any] = {
-        "refid": None,
-        "userref": 0 if asked.userref is None else asked.userref,
-        **({} if asked.cl_ord_id is None else {"cl_ord_id": asked.cl_ord_id}),
-        **({} if asked.sender is None else {"sender_sub_id": asked.sender}),
-        "status": order.status,
-        "opentm": unix(order.opened),
-        "starttm": asked.starts // SECOND,
-        "expiretm": asked.expires // SECOND,
-        "descr": {
-            "pair": pair.altname,
-            "aclass": "forex",
-            "type": order.side,
-            "ordertype": asked.type,
-            "price": price(trigger_first),
-            "price2": price(limit_second),
-            "leverage": "none",
-            "order": order.description(),
-            "close": asked.close,
-        },
-        "vol": fixed(order.volume, pair.lot_decimals),
-        "vol_exec": fixed(order.filled, pair.lot_decimals),
-        "cost": cost(order.cost),
-        "fee": cost(order.fee),
-        "price": price(order.average) if order.filled else fixed(ZERO, 5),
-        "stopprice": fixed(ZERO, 5) if order.trigger is None else price(order.trigger),
-        "limitprice": fixed(ZERO, 5) if limit_second is None else price(limit_second),
-        "misc": "amended" if order.amended else "",
-        "oflags": ",".join(flags),
-    }
-    if trades and order.fills:
-        row["trades"] = [fill.id for fill in order.fills]
-    if not order.alive:
-        row |= {"closetm": unix(order.closed), "reason": order.reason}
-    if order.trigger is not None:
-        row["trigger"] = asked.trigger_by
-    return row
-
-
-# ---------------------------------------------------------------------- trading
-
-
-@handles("addOrder")
-def _add_order(spot: SpotRest, arguments: Arguments) -> Any:
-    _check_deadline(spot, arguments)
-    validate = arguments.get("validate", False)
-    order = spot.exchange.place(spot.exchange.user, _asked(spot, arguments), validate=validate)
-    descr = {"order": order.description()}
-    if order.asked.close:
-        descr["close"] = order.asked.close
-    return {"descr": descr} if validate else {"descr": descr, "txid": [order.id]}
-
-
-def _check_deadline(spot: SpotRest, arguments: Arguments) -> None:
-    if "deadline" in arguments and spot.exchange.now() > arguments["deadline"]:
-        raise Refusal(Words.DEADLINE_ELAPSED)
-
-
-def _asked(spot: SpotRest, arguments: Arguments) -> NewOrder:
-    exchange = spot.exchange
-    pair = spot.pair(arguments)
-    side: Side = "buy" if arguments["type"] == "buy" else "sell"
-    kind = arguments["ordertype"]
-    _refuse_margin(kind, leverage=arguments.get("leverage"), reduce_only=arguments.get("reduce_only", False))
-    flags: list[str] = arguments.get("oflags", [])
-    trigger, limit = _prices(exchange, pair, side, kind, arguments)
-    expires = _when(exchange, "expiretm", arguments)
-    time_in_force = arguments.get("timeinforce", "GTC")
-    if time_in_force == "GTD" and not expires:
-        raise InvalidArgument("expiretm")
-    volume: Decimal = arguments["volume"]
-    if "viqc" in flags:
-        if kind != "market" or side != "buy":
-            raise InvalidArgument("viqc")
-        volume = exchange.volume_for(pair, volume)
-    return NewOrder(
-        pair=pair,
-        side=side,
-        type=kind,
-        volume=volume,
-        limit=limit,
-        trigger=trigger,
-        time_in_force=time_in_force,
-        post_only="post" in flags,
-        fee_in_base="fcib" in flags or (side == "sell" and "fciq" not in flags),
-        stp=arguments.get("stptype", "cancel-newest"),
-        display=arguments.get("displayvol"),
-        userref=arguments.get("userref"),
-        cl_ord_id=arguments.get("cl_ord_id"),
-        starts=_when(exchange, "starttm", arguments),
-        expires=expires,
-        trigger_by=arguments.get("trigger", "last"),
-        close=_close_description(exchange, pair, side, arguments),
-        oflags=tuple(flag for flag in flags if flag in ("nompp", "viqc")),
-    )
-
-
-def _refuse_margin(kind: str, *, leverage: str | None, reduce_only: bool) -> None:
-    """The emulated account has no margin: no leverage, and no positions."""
-    if leverage not in (None, "none"):
-        raise Refusal(Words.NO_MARGIN)
-    if reduce_only:
-        raise Refusal(Words.NO_POSITION)
-    if kind == "settle-position":
-        raise Refusal(Words.UNKNOWN_POSITION)
-
-
-def _prices(
-    exchange: Exchange, pair: Pair, side: Side, kind: str, arguments: Arguments
-) -> tuple[Decimal | None, Decimal | None]:
-    """Trigger price and limit price: ``price`` is the one, the other, or both stand in ``price`` and ``price2``."""
-    triggered = kind not in ("market", "limit", "iceberg")
-    names = {"trigger": "price"} if triggered else {}
-    if not triggered and kind != "market":
-        names["limit"] = "price"
-    elif triggered and kind.endswith("-limit"):
-        names["limit"] = "price2"
-    found: dict[str, Decimal] = {}
-    for meaning, name in names.items():
-        if name not in arguments:
-            raise InvalidArgument(name)
-        found[meaning] = exchange.absolute_price(pair, side, str(arguments[name]), trigger=meaning == "trigger")
-    return found.get("trigger"), found.get("limit")
-
-
-def _when(exchange: Exchange, name: str, arguments: Arguments) -> int:
-    """A time of an order, in Unix nanoseconds: ``0``, ``+<seconds from now>`` or Unix seconds."""
-    text = str(arguments.get(name, "0"))
-    if re.fullmatch(r"\+?[0-9]{1,10}", text) is None:
-        raise InvalidArgument(name)
-    if text.startswith("+"):
-        return exchange.now() + int(text) * SECOND
-    return int(text) * SECOND
-
-
-def _close_description(exchange: Exchange, pair: Pair, side: Side, arguments: Arguments) -> str:
-    kind = arguments.get("close[ordertype]")
-    if kind is None:
-        return ""
-    given = {name: arguments[f"close[{name}]"] for name in ("price", "price2") if f"close[{name}]" in arguments}
-    other: Side = "sell" if side == "buy" else "buy"
-    prices = [price for price in _prices(exchange, pair, other, kind, given) if price is not None]
-    words = kind.removesuffix("-limit").replace("-", " ") if kind != "limit" else kind
-    return " -> limit ".join(
-        [f"close position @ {words} {fixed(prices[0], pair.pair_decimals)}"]
-        + [fixed(price, pair.pair_decimals) for price in prices[1:]]
-    )
-
-
-@handles("amendOrder")
-def _amend_order(spot: SpotRest, arguments: Arguments) -> Any:
-    _check_deadline(spot, arguments)
-    exchange = spot.exchange
-    order = exchange.find(exchange.user, order_id=arguments.get("txid"), cl_ord_id=arguments.get("cl_ord_id"))
-
-    def price(name: str) -> Decimal | None:
-        if name not in arguments:
-            return None
-        return exchange.absolute_price(order.pair, order.side, str(arguments[name]), trigger=name == "trigger_price")
-
-    amend_id = exchange.amend(
-        order,
-        volume=arguments.get("order_qty"),
-        display=arguments.get("display_qty"),
-        limit=price("limit_price"),
-        trigger=price("trigger_price"),
-        post_only=arguments.get("post_only", False),
-    )
-    return {"amend_id": amend_id}
-
-
-@handles("cancelOrder")
-def _cancel_order(spot: SpotRest, arguments: Arguments) -> Any:
-    exchange = spot.exchange
-    wanted = arguments.get("txid")
-    if wanted is not None and re.fullmatch(r"-?[0-9]{1,10}", str(wanted)):
-        orders = [each for each in exchange.user.open.values() if each.asked.userref == int(wanted)]
-        if not orders:
-            raise Refusal(Words.UNKNOWN_ORDER)
-    else:
-        orders = [exchange.find(exchange.user, order_id=wanted, cl_ord_id=arguments.get("cl_ord_id"))]
-    for order in orders:
-        exchange.cancel(order)
-    return {"count": len(orders)}
-
-
-@handles("getWebsocketsToken")
-def _token(spot: SpotRest, _arguments: Arguments) -> Any:
-    return {"token": spot.keys.new_token(), "expires": spot.keys.token_lifetime}

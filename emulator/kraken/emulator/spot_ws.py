@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
-from kraken.emulator.orders import NewOrder, Order, Side
+from kraken.emulator.orders import Close, NewOrder, Order, Side
 from kraken.emulator.schema import Mode
 from kraken.emulator.spot_feeds import DEFAULTS, MAX_RATE_COUNT, Feeds, Subscription
 from kraken.emulator.wire import NotJson, dumps, loads, rfc3339
@@ -333,9 +333,10 @@ def _ping(_session: Session, _params: Params) -> list[Outcome]:
 
 @answers("add_order")
 def _add_order(session: Session, params: Params) -> list[Outcome]:
-    exchange = session.exchange
+    exchange, pair = session.exchange, _known_pair(session, params)
+    exchange.charge("addOrder", pair)
     validate = params.get("validate", False)
-    order = exchange.place(exchange.user, _asked(session, params), validate=validate)
+    order = exchange.place(exchange.user, _asked(exchange, pair, params), validate=validate)
     return [{"order_id": order.id, **_names(order)}]
 
 
@@ -348,11 +349,14 @@ def _names(order: Order) -> dict[str, Any]:
     return names
 
 
-def _asked(session: Session, params: Params) -> NewOrder:
-    exchange = session.exchange
+def _known_pair(session: Session, params: Params) -> Pair:
     pair = session.exchange.instruments.by_symbol.get(params["symbol"])
     if pair is None:
         raise Refusal(Words.UNKNOWN_PAIR)
+    return pair
+
+
+def _asked(exchange: Exchange, pair: Pair, params: Params) -> NewOrder:
     side: Side = "buy" if params["side"] == "buy" else "sell"
     kind = params["order_type"]
     if params.get("margin", False):
@@ -383,8 +387,21 @@ def _asked(session: Session, params: Params) -> NewOrder:
         starts=params.get("effective_time", 0),
         expires=params.get("expire_time", 0),
         trigger_by=params.get("triggers", {}).get("reference", params.get("trigger", "last")),
-        close=params.get("conditional", {}).get("order_type", ""),
+        close=_close(exchange, pair, "sell" if side == "buy" else "buy", params),
     )
+
+
+def _close(exchange: Exchange, pair: Pair, side: Side, params: Params) -> Close | None:
+    conditional = params.get("conditional")
+    if conditional is None:
+        return None
+    kind = conditional["order_type"]
+    triggers: dict[str, Any] = {}
+    if "trigger_price" in conditional:
+        kind_of_price = conditional.get("trigger_price_type", "static")
+        triggers = {"triggers": {"price": conditional["trigger_price"], "price_type": kind_of_price}}
+    trigger = _trigger(exchange, pair, side, kind, {**conditional, **triggers})
+    return Close(kind, _limit(exchange, pair, kind, trigger, conditional), trigger)
 
 
 def _volume(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Params) -> Decimal:
@@ -430,6 +447,7 @@ def _limit(exchange: Exchange, pair: Pair, kind: str, trigger: Decimal | None, p
 def _amend_order(session: Session, params: Params) -> list[Outcome]:
     exchange = session.exchange
     order = exchange.find(exchange.user, order_id=params.get("order_id"), cl_ord_id=params.get("cl_ord_id"))
+    exchange.charge("amendOrder", order.pair, [order])
 
     def price(name: str) -> Decimal | None:
         given: Decimal | None = params.get(f"{name}_price")
@@ -463,6 +481,7 @@ def _cancelled(session: Session, *, order_id: str | None = None, cl_ord_id: str 
     exchange = session.exchange
     try:
         order = exchange.find(exchange.user, order_id=order_id, cl_ord_id=cl_ord_id)
+        exchange.charge("cancelOrder", order.pair, [order])
     except Refusal as refusal:
         return refusal
     exchange.cancel(order)

@@ -9,7 +9,7 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 ZERO = Decimal(0)
@@ -97,6 +97,6 @@ def from_rfc3339(text: str) -> int:
     return int((moment - _EPOCH).total_seconds()) * SECOND + int((fraction or "").ljust(9, "0"))
 
 
-def unix(nanoseconds: int, digits: int = 4) -> Decimal:
-    """Unix seconds with ``digits`` decimals."""
-    return rounded(Decimal(nanoseconds).scaleb(-9), digits)
+def unix(nanoseconds: int, digits: int = 6) -> Decimal:
+    """Unix seconds with ``digits`` decimals; what is more exact is cut off, as in the text of a time."""
+    return rounded(Decimal(nanoseconds).scaleb(-9), digits, ROUND_FLOOR)

@@ -1,0 +1,147 @@
+"""Kraken's rate limits: the counter of REST calls, and a counter of orders for each pair. Figures come from the specs."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kraken.emulator.errors import Refusal, Words
+from kraken.emulator.specs import read
+from kraken.emulator.wire import SECOND, ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from kraken.emulator.handlers import Answer, Arguments
+    from kraken.emulator.instruments import Pair
+    from kraken.emulator.orders import Order
+
+TOLERANCE = Decimal("0.001")
+"""By how much a counter may be exceeded: a client that waits exactly as long as it has to may round the other way."""
+
+
+class Cost(NamedTuple):
+    """What a call adds to a counter."""
+
+    counter: str
+    fixed: Decimal
+    """For the call, or for each order of a batch."""
+    ages: tuple[tuple[Decimal, Decimal], ...]
+    """Ages in seconds, and what is added for an order that is younger."""
+
+    def of_order(self, age: int) -> Decimal:
+        """What is added for an order of an age in nanoseconds."""
+        return next((cost for seconds, cost in self.ages if age < seconds * SECOND), ZERO)
+
+
+@dataclass(slots=True)
+class Counter:
+    """A counter that falls with time."""
+
+    maximum: Decimal
+    decay: Decimal
+    """By how much it falls per second."""
+    value: Decimal = ZERO
+    at: int = 0
+    """When it had this value, in Unix nanoseconds."""
+
+    def now(self, moment: int) -> Decimal:
+        """What it stands at, at a moment in Unix nanoseconds."""
+        return max(ZERO, self.value - self.decay * (moment - self.at) / SECOND)
+
+    def fits(self, cost: Decimal, moment: int) -> bool:
+        """Whether a cost can be added; what costs more than the maximum fits once the counter stands at nothing."""
+        value = self.now(moment)
+        return value + cost <= max(self.maximum, cost) + TOLERANCE
+
+    def add(self, cost: Decimal, moment: int) -> None:
+        """Add a cost."""
+        self.value, self.at = self.now(moment) + cost, moment
+
+
+class Limits:
+    """The counters of one account.
+
+    Args:
+        folder: The folder with the specs.
+        tier: Name of the account's tier.
+        clock: Unix time in nanoseconds.
+
+    Raises:
+        ValueError: there is no such tier.
+    """
+
+    def __init__(self, folder: Path, tier: str, clock: Callable[[], int]) -> None:
+        tiers = tiers_of(folder)
+        if tier not in tiers:
+            raise ValueError(f"unknown tier {tier!r}; known: {', '.join(tiers)}")
+        self._facts = tiers[tier]
+        self._costs = costs_of(folder)
+        self._clock = clock
+        self._rest = self._counter("rest")
+        self._trading: dict[str, Counter] = {}
+        self.open_orders: int = self._facts["open_orders"]
+        """Orders that may be open in a pair."""
+
+    def _counter(self, name: str) -> Counter:
+        facts = self._facts[name]
+        return Counter(_decimal(facts["maximum"]), _decimal(facts["decay"]))
+
+    def guarded(self, answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        """The functions that answer operations, with the counter of REST calls before them."""
+        return {name: functools.partial(self._answer, name, answer) for name, answer in answers.items()}
+
+    def _answer(self, operation_id: str, answer: Answer, arguments: Arguments) -> Any:
+        cost, moment = self._costs[operation_id], self._clock()
+        if cost.counter == "rest":
+            if not self._rest.fits(cost.fixed, moment):
+                raise Refusal(Words.RATE_LIMIT)
+            self._rest.add(cost.fixed, moment)
+        return answer(arguments)
+
+    def charge(self, operation_id: str, pair: Pair, orders: Iterable[Order] = (), count: int = 1) -> None:
+        """Charge a call to the counter of a pair.
+
+        Args:
+            operation_id: The operation.
+            pair: The pair.
+            orders: Orders of that pair that it changes.
+            count: How many orders it places.
+
+        Raises:
+            Refusal: the counter would exceed its maximum; nothing is charged then.
+        """
+        cost, moment = self._costs[operation_id], self._clock()
+        total = cost.fixed * count + sum((cost.of_order(moment - order.changed) for order in orders), ZERO)
+        counter = self._trading.setdefault(pair.name, self._counter("trading"))
+        if not counter.fits(total, moment):
+            raise Refusal(Words.ORDER_RATE_LIMIT)
+        counter.add(total, moment)
+
+
+def tiers_of(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The tiers in the specs, by name."""
+    tiers: Mapping[str, Mapping[str, Any]] = read(folder / "spot" / "rest" / "limits.yaml")["x-kraken-tiers"]
+    return tiers
+
+
+def costs_of(folder: Path) -> dict[str, Cost]:
+    """What each operation in the specs costs, by its id."""
+    return {
+        facts["operationId"]: _cost(facts["x-kraken-cost"])
+        for path in sorted((folder / "spot" / "rest").glob("*.yaml"))
+        for item in read(path).get("paths", {}).values()
+        for facts in item.values()
+    }
+
+
+def _cost(facts: Mapping[str, Any]) -> Cost:
+    ages = tuple((_decimal(seconds), _decimal(cost)) for seconds, cost in facts.get("ages", ()))
+    return Cost(facts["counter"], _decimal(facts.get("cost", 0)), ages)
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(str(number))
