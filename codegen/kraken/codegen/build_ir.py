@@ -557,9 +557,12 @@ class Builder:
             chosen = chosen if side == STREAM else attribute(chosen)
             if chosen != wire:
                 module.aliases[f"{name}.{wire}"] = chosen
+        secrets = [wire for wire, item in schema.get("properties", {}).items() if "x-kraken-secret" in item]
+        if secrets:
+            module.template_data.setdefault(name, {})["secrets"] = secrets
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
-            module.template_data[name] = {"entries": schema["x-kraken-rows"], "entry_type": value.text}
+            module.template_data.setdefault(name, {}).update(entries=schema["x-kraken-rows"], entry_type=value.text)
         return module
 
     def _row(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> Row:

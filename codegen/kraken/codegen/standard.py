@@ -167,6 +167,16 @@ def described(schema: Json) -> str:
         return "an object with " + ", ".join(
             f"{name} ({described(each)})" for name, each in schema["properties"].items()
         )
+    if "anyOf" in schema:
+        return ", or ".join(map(described, schema["anyOf"]))
+    if "const" in schema:
+        return str(schema["const"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"a map of {described(schema['additionalProperties'])}"
+    if "prefixItems" in schema:
+        return "a list of " + " and ".join(map(described, schema["prefixItems"]))
+    if isinstance(schema.get("type"), list):
+        return " or ".join(KINDS[kind] for kind in schema["type"])
     if "items" in schema:
         return "a list of " + re.sub(r"^an? (\w+)", r"\1s", described(schema["items"]))
     return KINDS[schema["type"]] + (f" like `{schema['pattern']}`" if "pattern" in schema else "")
