@@ -672,6 +672,9 @@ class Builder:
         ]
         if times:
             module.template_data.setdefault(name, {})["times"] = times
+        secrets = [wire for wire, item in schema.get("properties", {}).items() if "x-kraken-secret" in item]
+        if secrets:
+            module.template_data.setdefault(name, {})["secrets"] = secrets
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
             module.template_data.setdefault(name, {}).update(entries=schema["x-kraken-rows"], entry_type=value.text)

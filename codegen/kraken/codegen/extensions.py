@@ -398,6 +398,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         "The unit of a number, for the docstrings: `base currency`, `Unix seconds` ...",
     ),
     Extension(
+        "x-kraken-secret",
+        ("property",),
+        {"const": True},
+        "A received field that must not be shown: it is left out of `repr`.",
+    ),
+    Extension(
         "x-kraken-conflict",
         ("operation", "channel", "schema", "property", "parameter"),
         _TEXT,

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from msgspec import field
 
-from kraken.runtime.structs import Struct
+from kraken.runtime.structs import Frame, Struct
 from kraken.runtime.websocket.frames import UnknownFrame, frame_decoder
 
 
@@ -657,7 +657,7 @@ class TradeSubscribed(Struct, frozen=True, kw_only=True, tag_field="channel", ta
     """Advice that does not stop the request, for instance on deprecated parameters."""
 
 
-class StatusMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="status"):
+class StatusMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="status"):
     """A frame of channel `status`."""
 
     channel: ClassVar[str] = "status"
@@ -666,13 +666,13 @@ class StatusMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag=
     data: list[Status]
 
 
-class HeartbeatMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="heartbeat"):
+class HeartbeatMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="heartbeat"):
     """A frame of channel `heartbeat`."""
 
     channel: ClassVar[str] = "heartbeat"
 
 
-class TickerMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="ticker"):
+class TickerMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="ticker"):
     """A frame of channel `ticker`."""
 
     channel: ClassVar[str] = "ticker"
@@ -681,7 +681,7 @@ class TickerMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag=
     data: list[Ticker]
 
 
-class BookMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="book"):
+class BookMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="book"):
     """A frame of channel `book`."""
 
     channel: ClassVar[str] = "book"
@@ -690,7 +690,7 @@ class BookMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="b
     data: list[Book]
 
 
-class TradeMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="trade"):
+class TradeMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="trade"):
     """A frame of channel `trade`."""
 
     channel: ClassVar[str] = "trade"
@@ -699,7 +699,7 @@ class TradeMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="
     data: list[Trade]
 
 
-class InstrumentMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="instrument"):
+class InstrumentMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="instrument"):
     """A frame of channel `instrument`."""
 
     channel: ClassVar[str] = "instrument"
@@ -708,7 +708,7 @@ class InstrumentMessage(Struct, frozen=True, kw_only=True, tag_field="channel", 
     data: Instrument
 
 
-class ExecutionsMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="executions"):
+class ExecutionsMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="executions"):
     """A frame of channel `executions`."""
 
     channel: ClassVar[str] = "executions"
@@ -718,7 +718,7 @@ class ExecutionsMessage(Struct, frozen=True, kw_only=True, tag_field="channel", 
     data: list[Execution]
 
 
-class BalancesMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="balances"):
+class BalancesMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="balances"):
     """A frame of channel `balances`."""
 
     channel: ClassVar[str] = "balances"
@@ -728,7 +728,7 @@ class BalancesMessage(Struct, frozen=True, kw_only=True, tag_field="channel", ta
     data: list[Balance]
 
 
-class PingReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="pong"):
+class PingReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="pong"):
     """The reply to `ping`."""
 
     success: bool | None = None
@@ -738,7 +738,7 @@ class PingReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="pong
     time_out: str | None = None
 
 
-class AddOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="add_order"):
+class AddOrderReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="add_order"):
     """The reply to `add_order`."""
 
     success: bool | None = None
@@ -749,7 +749,7 @@ class AddOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="
     result: AddOrderResult | None = None
 
 
-class AmendOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="amend_order"):
+class AmendOrderReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="amend_order"):
     """The reply to `amend_order`."""
 
     success: bool | None = None
@@ -760,7 +760,7 @@ class AmendOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag
     result: AmendOrderResult | None = None
 
 
-class CancelOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="cancel_order"):
+class CancelOrderReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="cancel_order"):
     """The reply to `cancel_order`."""
 
     success: bool | None = None
@@ -771,7 +771,7 @@ class CancelOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", ta
     result: CancelOrderResult | None = None
 
 
-class SubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="subscribe"):
+class SubscribeReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="subscribe"):
     """The reply to `subscribe`, for one symbol."""
 
     result: (
@@ -791,7 +791,7 @@ class SubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag=
     time_out: str | None = None
 
 
-class UnsubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="unsubscribe"):
+class UnsubscribeReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="unsubscribe"):
     """The reply to `unsubscribe`, for one symbol."""
 
     result: (

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from .structs import Frame
+
 __all__ = ["MALFORMED", "WIRE", "decode", "decode_plain", "encode", "to_json"]
 
 
@@ -62,6 +64,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Frame) and value.raw:
+        return _plain(decode(value.raw))
     if isinstance(value, msgspec.Struct):
         return _plain(msgspec.to_builtins(value, builtin_types=(Decimal,)))
     if hasattr(value, "__pydantic_serializer__"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Struct"]
+__all__ = ["Frame", "Struct"]
 
 
 # Without garbage collection: an immutable tree decoded from JSON has no cycles, and streams make many.
@@ -14,3 +14,13 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr
     A field that the message does not have is None. The few that Kraken also sends as null are
     `msgspec.UNSET` when absent. Fields that are new to this version are in the raw frame.
     """
+
+
+class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=True, dict=True):
+    """A whole frame, which keeps the text that it came in."""
+
+    @property
+    def raw(self) -> bytes:
+        """The frame exactly as it was on the wire, with what this version does not know; empty for one made by hand."""
+        raw: bytes = self.__dict__.get("raw", b"")
+        return raw

@@ -50,7 +50,9 @@ def frame_decoder(message: Any, reply: Any) -> Callable[[bytes], Any]:
 
     def decode(raw: bytes) -> Any:
         try:
-            return decode_message(raw)
+            frame = decode_message(raw)
+            frame.__dict__["raw"] = raw
+            return frame
         except msgspec.ValidationError as error:
             unfit = error
         except MALFORMED as error:
@@ -58,7 +60,9 @@ def frame_decoder(message: Any, reply: Any) -> Callable[[bytes], Any]:
         try:
             if b'"params"' not in raw:  # the mark of a request, which a recording may hold
                 with suppress(msgspec.ValidationError):
-                    return decode_reply(raw)
+                    frame = decode_reply(raw)
+                    frame.__dict__["raw"] = raw
+                    return frame
             content = decode_json(raw)
         except MALFORMED as error:
             raise _malformed(raw) from error

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from msgspec import UNSET, UnsetType, field
 
-from kraken.runtime.structs import Struct
+from kraken.runtime.structs import Frame, Struct
 from kraken.runtime.websocket.frames import UnknownFrame, frame_decoder
 
 
@@ -46,7 +46,7 @@ class TickerSubscribed(Struct, frozen=True, kw_only=True, tag_field="channel", t
     """Whether a snapshot follows."""
 
 
-class TickerMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag="ticker"):
+class TickerMessage(Frame, frozen=True, kw_only=True, tag_field="channel", tag="ticker"):
     """A frame of channel `ticker`."""
 
     channel: ClassVar[str] = "ticker"
@@ -55,7 +55,7 @@ class TickerMessage(Struct, frozen=True, kw_only=True, tag_field="channel", tag=
     data: list[Ticker]
 
 
-class AmendOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="amend_order"):
+class AmendOrderReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="amend_order"):
     """The reply to `amend_order`."""
 
     success: bool | None = None
@@ -64,7 +64,7 @@ class AmendOrderReply(Struct, frozen=True, kw_only=True, tag_field="method", tag
     result: AmendOrderResult | None = None
 
 
-class SubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="subscribe"):
+class SubscribeReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="subscribe"):
     """The reply to `subscribe`, for one symbol."""
 
     result: TickerSubscribed | None = None
@@ -76,7 +76,7 @@ class SubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag=
     time_out: str | None = None
 
 
-class UnsubscribeReply(Struct, frozen=True, kw_only=True, tag_field="method", tag="unsubscribe"):
+class UnsubscribeReply(Frame, frozen=True, kw_only=True, tag_field="method", tag="unsubscribe"):
     """The reply to `unsubscribe`, for one symbol."""
 
     result: TickerSubscribed | None = None
