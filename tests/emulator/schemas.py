@@ -44,6 +44,12 @@ def _message_schemas() -> dict[str, Any]:
     return found
 
 
+def _problem_schema() -> Any:
+    document = Document.open(specs_folder() / "spot" / "rest" / "funding_beta.yaml")
+    return closed(document.resolved({"$ref": "#/components/schemas/FundingProblem"}))
+
+
+PROBLEM = _problem_schema()
 RESULTS = _result_schemas()
 """By operation id, without the envelope."""
 MESSAGES = _message_schemas()

@@ -10,6 +10,7 @@ from kraken.emulator.errors import Refusal, Words
 MEDIA = "application/problem+json"
 
 _STATUSES = {
+    Words.BAD_REQUEST: 400,
     Words.UNKNOWN_FUNDING_ASSET: 404,
     Words.UNKNOWN_WITHDRAW_KEY: 404,
     Words.DUPLICATE_WITHDRAW_KEY: 409,

@@ -20,7 +20,7 @@ T = TypeVar("T", Deposit, Withdrawal)
 
 DEPOSITS_PAGE = 25
 WITHDRAWALS_PAGE = 500
-_FOREVER = 10**19
+_FOREVER = 10**18
 
 
 class SpotFunding:
