@@ -199,6 +199,7 @@ class Builder:
             examples=tuple(Example(**example) for example in raw["x-kraken-examples"]),
             client_order_id=client_id.get("field", ""),
             client_order_id_unless=_names(client_id.get("unless", ())),
+            client_order_id_rows=client_id.get("rows", ""),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
@@ -213,6 +214,8 @@ class Builder:
             found_by=tuple(raw.get("x-kraken-found-by", ())),
             source=document.name,
         )
+        if rows := raw.get("x-kraken-row-errors"):
+            self._row_errors(document, at, raw, rows)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
         self._remember_rows(document, at, raw)
@@ -245,12 +248,7 @@ class Builder:
         known = {field.name for field in fields}
         named = {
             "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
-            "x-kraken-client-order-id": [
-                raw["x-kraken-client-order-id"]["field"],
-                *raw["x-kraken-client-order-id"]["unless"],
-            ]
-            if "x-kraken-client-order-id" in raw
-            else [],
+            "x-kraken-client-order-id": _client_id_fields(raw.get("x-kraken-client-order-id")),
             "x-kraken-exclusive": [name for group in raw.get("x-kraken-exclusive", []) for name in group],
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
@@ -320,6 +318,17 @@ class Builder:
         for field in fields:
             if field.attribute != field.wire:
                 module.aliases[f"{class_name}.{field.wire}"] = field.attribute
+
+    def _row_errors(self, document: Document, at: Pointer, raw: Json, key: Json) -> None:
+        """Rows of a batch show their error as an exception."""
+        where, source, schema = self._result_schema(document, at, raw)
+        items = schema.get("properties", {}).get(key["rows"], {}).get("items", {})
+        home, pointer, row = self._deref(where, (*source, "properties", key["rows"], "items"), items)
+        if key["error"] not in row.get("properties", {}):
+            what = f"x-kraken-row-errors: the rows of {key['rows']!r} have no {key['error']!r}"
+            self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
+            return
+        self._module(home).template_data.setdefault(str(pointer[-1]), {})["row_error"] = key["error"]
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
         """Types of the maps that a result has, for looking orders up in them."""
@@ -769,6 +778,13 @@ class Builder:
 def _server(raw: Json) -> str:
     """The name of the server that offers a channel or method."""
     return str(raw["servers"][0]["$ref"].rpartition("/")[2])
+
+
+def _client_id_fields(key: Json | None) -> list[str]:
+    """The request fields that the key about client order ids names."""
+    if key is None:
+        return []
+    return [key["rows"]] if "rows" in key else [key["field"], *key["unless"]]
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

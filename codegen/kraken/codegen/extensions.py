@@ -215,9 +215,10 @@ EXTENSIONS: tuple[Extension, ...] = (
             "type": "object",
             "required": ["field", "unless"],
             "additionalProperties": False,
-            "properties": {"field": _NAME, "unless": {"type": "array", "items": _NAME}},
+            "properties": {"field": _NAME, "unless": {"type": "array", "items": _NAME}, "rows": _NAME},
         },
-        "The client allocates this order id before sending, unless one of the other fields is given.",
+        "The client allocates this order id before sending, unless one of the other fields is given; `rows` names the list of "
+        "which every element gets one.",
     ),
     Extension(
         "x-kraken-order-ids",

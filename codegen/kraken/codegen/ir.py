@@ -99,6 +99,7 @@ class Operation:
     examples: tuple[Example, ...]
     client_order_id: str = ""
     client_order_id_unless: tuple[str, ...] = ()
+    client_order_id_rows: str = ""
     order_ids: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()

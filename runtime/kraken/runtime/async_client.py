@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -156,6 +157,7 @@ class AsyncRestClient:
 
     _product: ClassVar[str]
     _url: ClassVar[str]
+    _groups: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -284,6 +286,15 @@ class AsyncRestClient:
         while waited + wait <= patience:
             yield wait
             waited, wait = waited + wait, wait * 2
+
+    def preload(self, *groups: str) -> None:
+        """Import and build now what the first call of each group would: for servers that must answer at once.
+
+        Args:
+            groups: Names of groups, such as `trading`; all of them when none is named.
+        """
+        self._core.preload(groups or self._groups)
+        import_module(f"kraken.runtime.{'aiohttp' if _has_aiohttp() else 'httpx'}_transport")
 
     @property
     def limits(self) -> Limits | None:

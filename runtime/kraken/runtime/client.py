@@ -73,6 +73,7 @@ class RestClient:
 
     _product: ClassVar[str]
     _url: ClassVar[str]
+    _groups: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -200,6 +201,15 @@ class RestClient:
         while waited + wait <= patience:
             yield wait
             waited, wait = waited + wait, wait * 2
+
+    def preload(self, *groups: str) -> None:
+        """Import and build now what the first call of each group would: for servers that must answer at once.
+
+        Args:
+            groups: Names of groups, such as `trading`; all of them when none is named.
+        """
+        self._core.preload(groups or self._groups)
+        self._open()
 
     @property
     def limits(self) -> Limits | None:

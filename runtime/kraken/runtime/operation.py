@@ -59,6 +59,8 @@ class Operation(NamedTuple, Generic[T]):
     client_order_id: str = ""
     """Argument that is allocated before sending when the caller gave none."""
     client_order_id_unless: tuple[str, ...] = ()
+    client_order_id_rows: str = ""
+    """The list argument of which every element gets one."""
     order_ids: tuple[str, ...] = ()
     """Arguments that identify orders."""
     exclusive: tuple[tuple[str, ...], ...] = ()

@@ -21,3 +21,5 @@ class Options(NamedTuple):
     """Further HTTP headers."""
     on_reply: Callable[[Reply], None] | None = None
     """Called with the raw reply before it is decoded, also when it cannot be."""
+    on_client_order_id: Callable[[str], None] | None = None
+    """Called with each client order id that the client allocates, before the order is sent: keep it to find the order."""
