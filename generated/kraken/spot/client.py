@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kraken.runtime.client import RestClient
 
@@ -33,9 +33,9 @@ class SpotClient(RestClient):
     call `close`.
     """
 
-    _product = "spot"
-    _url = "https://api.kraken.com"
-    _groups = (
+    _product: ClassVar[str] = "spot"
+    _url: ClassVar[str] = "https://api.kraken.com"
+    _groups: ClassVar[tuple[str, ...]] = (
         "account_data",
         "earn",
         "funding",

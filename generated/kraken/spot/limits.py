@@ -9,7 +9,7 @@ from kraken.runtime.limits import CounterLimit, Tier
 
 __all__ = ["TIERS"]
 
-TIERS = {
+TIERS: dict[str, Tier] = {
     "starter": Tier(
         rest=CounterLimit(15, 0.33),
         trading=CounterLimit(60, 1),

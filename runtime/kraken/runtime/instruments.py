@@ -140,8 +140,10 @@ class Instruments:
             assets: By Kraken's own name.
             symbols: Short names of assets that are called otherwise on the WebSocket, with that other name.
         """
-        self.assets = {name: _asset(name, info, symbols) for name, info in assets.items()}
-        self.pairs = {name: self._instrument(name, info, symbols) for name, info in pairs.items()}
+        self.assets: dict[str, Asset] = {name: _asset(name, info, symbols) for name, info in assets.items()}
+        self.pairs: dict[str, Instrument] = {
+            name: self._instrument(name, info, symbols) for name, info in pairs.items()
+        }
         self._assets = _index((each, (each.name, each.altname, each.symbol)) for each in self.assets.values())
         self._pairs = _index((each, self._spellings(each)) for each in self.pairs.values())
 

@@ -115,7 +115,7 @@ class Limits:
         self._wait = wait
         self._clock = clock
         self._lock = threading.Lock()
-        self.rest = Counter(tier.rest, clock)
+        self.rest: Counter = Counter(tier.rest, clock)
         """The counter of private REST calls."""
         self._pairs: dict[str, Counter] = {}
         self._orders: OrderedDict[str, tuple[str, float]] = OrderedDict()

@@ -127,11 +127,11 @@ class OrderBook:
         self.symbol = symbol
         self.depth = depth
         self.verify = verify
-        self.valid = False
+        self.valid: bool = False
         """Whether the book agrees with the exchange; false before the first snapshot and after a mismatch."""
         self.timestamp: Any = None
         """The timestamp of the last frame, as that frame gave it."""
-        self.verified = 0
+        self.verified: int = 0
         """How many frames had a checksum that matched."""
         self._price_step = None if price_precision is None else _ONE.scaleb(-price_precision)
         self._qty_step = None if qty_precision is None else _ONE.scaleb(-qty_precision)

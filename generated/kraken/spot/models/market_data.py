@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, StrictInt, StrictStr
 
@@ -27,7 +27,7 @@ class FeeTier(NamedTuple):
 class FeeTiers(LazyRows[FeeTier]):
     """A list of `FeeTier`, made when it is first looked at."""
 
-    row = FeeTier
+    row: ClassVar[type] = FeeTier
 
 
 @row
