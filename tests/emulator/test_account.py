@@ -274,7 +274,9 @@ def test_equity_is_at_the_middle_of_the_books(account: Account) -> None:
         "SHIB": middles["SHIBUSD"],
         "ZUSD": Decimal(1),
     }
-    euros = shown["eb"] - sum((balances[name] * price).quantize(Decimal("0.0001")) for name, price in in_dollars.items())
+    euros = shown["eb"] - sum(
+        (balances[name] * price).quantize(Decimal("0.0001")) for name, price in in_dollars.items()
+    )
     solana = balances["SOL"] * middles["SOLEUR"]
     assert euros == pytest.approx((balances["ZEUR"] + solana) * Decimal("1.1"), abs=Decimal("0.001"))
     assert shown["uv"] == 30000

@@ -209,7 +209,7 @@ class Emulator:
         answers = {
             **bind(HANDLERS, self._rest),
             **bind(spot_funding.HANDLERS, SpotFunding(self._funding)),
-            **bind(spot_funding_beta.HANDLERS, SpotFundingBeta(self._funding, Rates(self._exchange))),
+            **spot_funding_beta.answers(SpotFundingBeta(self._funding, Rates(self._exchange))),
         }
         return answers if self._limits is None else self._limits.guarded(answers)
 
@@ -320,6 +320,11 @@ class Emulator:
     def balances(self) -> dict[str, Decimal]:
         """Balances of the account by Kraken's asset name."""
         return self._call(lambda: dict(self._exchange.user.balances))
+
+    @property
+    def counters(self) -> dict[str, Decimal]:
+        """Where the rate counters stand now: ``rest``, and those of pairs by Kraken's pair name; none without a tier."""
+        return self._call(lambda: {} if self._limits is None else self._limits.state())
 
     @property
     def subaccounts(self) -> dict[str, Subaccount]:

@@ -102,6 +102,11 @@ class Limits:
             self._rest.add(cost.fixed, moment)
         return answer(arguments)
 
+    def state(self) -> dict[str, Decimal]:
+        """Where the counters stand now: ``rest``, and those of pairs by Kraken's pair name."""
+        moment = self._clock()
+        return {name: counter.now(moment) for name, counter in {"rest": self._rest, **self._trading}.items()}
+
     def charge(self, operation_id: str, pair: Pair, orders: Iterable[Order] = (), count: int = 1) -> None:
         """Charge a call to the counter of a pair.
 
