@@ -114,7 +114,7 @@ def test_changing_young_orders_costs_more(
     more = {"AmendOrder": {"order_qty": "0.02"}, "EditOrder": {"pair": "XBTUSD", "volume": "0.02"}}
     for age, cost in costs.items():
         order = starter.limit()
-        clock.sleep(age + 0.001)
+        clock.sleep(age)
         before = counter(starter)
         starter.call(operation, txid=order, **more.get(operation, {}))
         assert counter(starter) - before == cost, age
@@ -171,6 +171,7 @@ def test_the_websocket_shares_the_counter(starter: Account) -> None:
     token = starter.call("GetWebSocketsToken")["token"]
     with connect(f"{starter.emulator.spot_ws_auth_url}/v2", compression=None) as connection:
         socket = Socket(connection, token)
+        assert socket.result("subscribe", channel="executions")["maxratecount"] == 60
         for _ in range(20):
             starter.limit()
         order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "order_qty": 0.01, "limit_price": 60000}
