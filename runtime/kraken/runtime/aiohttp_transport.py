@@ -106,7 +106,7 @@ async def _exchange(connection: Connection, data: bytes, request: Request) -> Re
         message, payload = await protocol.read()
         if message.code >= 200 or message.code == 101:
             break
-    headers = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in message.raw_headers}
+    headers = {name.lower().decode("ascii"): value.decode("latin-1").strip() for name, value in message.raw_headers}
     body = b""
     if request.sink is not None and is_file(message.code, headers):
         async for piece in payload.iter_any():
