@@ -207,7 +207,7 @@ def _not_connected(error: Exception, timeout: float) -> Exception:
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.os_error
     if isinstance(error, aiohttp.ClientResponseError):
-        return ConnectionError(f"the proxy answered HTTP {error.status}: {error.message}")
+        return ConnectionError(f"the proxy answered {error.status} {error.message}")
     if isinstance(error, TimeoutError):
         return TimeoutError(f"no connection within {timeout:g} s")
     return error
