@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from keyword import iskeyword
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
 from .forms import bracketed, form, segment
 from .json import WIRE, encode
+from .models import LazyRows
 from .operation import Encoded, Operation
 
 __all__ = ["Codec", "codec", "encode_arguments", "validated"]
@@ -25,6 +26,8 @@ class Codec(NamedTuple):
     wire_names: dict[str, str]
     """Python name to Kraken's name, in Kraken's order."""
     result: TypeAdapter[Any]
+    lazy: frozenset[str]
+    """Names of the tables in the result that are left as text."""
 
 
 @cache
@@ -34,7 +37,17 @@ def codec(operation: Operation[Any]) -> Codec:
     request: type[BaseModel] = module.REQUESTS[operation.name]
     request.model_rebuild()
     wire_names = {name: field.alias or name for name, field in request.model_fields.items()}
-    return Codec(request, wire_names, _adapter(module.RESULTS[operation.name]))
+    result = module.RESULTS[operation.name]
+    return Codec(request, wire_names, _adapter(result), frozenset(_lazy_fields(result)))
+
+
+def _lazy_fields(hint: Any) -> Iterator[str]:
+    for inside in get_args(hint):
+        yield from _lazy_fields(inside)
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        for name, field in hint.model_fields.items():
+            if any(isinstance(each, type) and issubclass(each, LazyRows) for each in get_args(field.annotation)):
+                yield field.alias or name
 
 
 def _adapter(result: Any) -> TypeAdapter[Any]:

@@ -15,12 +15,14 @@ from pydantic import (
     ModelWrapValidatorHandler,
     SerializationInfo,
     TypeAdapter,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import core_schema
 
 from .errors import DecodeError, ExchangeError
-from .json import WIRE
+from .json import WIRE, decode
+from .tables import Tables
 
 __all__ = ["KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row", "row_exception"]
 
@@ -88,9 +90,16 @@ class LazyRows(Sequence[R]):
     row: ClassVar[type]
     _adapters: ClassVar[dict[type, TypeAdapter[Any]]] = {}
 
-    def __init__(self, raw: list[Any]) -> None:
-        self._raw = raw
+    def __init__(self, raw: list[Any] | bytes) -> None:
+        self._held = raw
         self._rows: list[R] | None = None
+
+    @property
+    def _raw(self) -> list[Any]:
+        if isinstance(self._held, bytes):
+            self._held = decode(self._held)
+        assert not isinstance(self._held, bytes)
+        return self._held
 
     @classmethod
     def _adapter(cls) -> TypeAdapter[Any]:
@@ -135,14 +144,16 @@ class LazyRows(Sequence[R]):
         return self._raw
 
     @classmethod
-    def _of(cls, raw: Any) -> Self:
+    def _of(cls, raw: Any, info: ValidationInfo) -> Self:
+        if type(raw) is int and isinstance(info.context, Tables):
+            return cls(info.context[raw])
         if not isinstance(raw, list):
             raise ValueError(f"a {type(raw).__name__} is not a list of rows")
         return cls(raw)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._of, serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
         )
 
