@@ -6,12 +6,14 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kraken.runtime import Reply, to_json
+from kraken.runtime.errors import DecodeError
 from kraken.runtime.json import decode
-from kraken.runtime.tables import lift
+from kraken.runtime.tables import Tables, lift
 from kraken.spot import SpotClient
 from kraken.spot.models.market_data import FeeTier
 
@@ -24,32 +26,40 @@ texts = st.text() | st.sampled_from(['"fees":[[1]]', 'fees":[[1]]', "\\", '\\"fe
 values = st.recursive(
     texts | st.integers() | st.none() | numbers, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)
 )
-# No integer by itself: in the place of a table it would stand for one.
 bodies = st.dictionaries(texts | st.sampled_from(NAMES), values | numbers)
 
 
-def put_back(value: Any, names: tuple[str, ...], tables: list[bytes]) -> Any:
+def put_back(value: Any, tables: Tables) -> Any:
     """The document that a lifted text stands for."""
+    text = tables.get(value)
+    if text is not None:
+        return decode(text)
     if isinstance(value, dict):
-        return {
-            name: decode(tables[item]) if name in names and isinstance(item, int) else put_back(item, names, tables)
-            for name, item in value.items()
-        }
-    return [put_back(item, names, tables) for item in value] if isinstance(value, list) else value
+        return {name: put_back(item, tables) for name, item in value.items()}
+    return [put_back(item, tables) for item in value] if isinstance(value, list) else value
 
 
 @given(bodies, st.booleans())
 def test_what_is_lifted_comes_back(document: dict[str, Any], compact: bool) -> None:
     body = json.dumps(document, separators=(",", ":") if compact else None).encode()
     shorter, tables = lift(body, NAMES)
-    assert put_back(decode(shorter), NAMES, tables) == decode(body)
+    assert put_back(decode(shorter), tables) == decode(body)
 
 
 def test_tables_of_numbers_are_lifted() -> None:
     body = b'{"a":{"fees":[[0,0.40],[1e3,-2]],"fees_maker":[[0,0.25]]},"text":"\\"fees\\":[[7]]","fees":[["x"]]}'
     shorter, tables = lift(body, NAMES)
-    assert tables == [b"[[0,0.40],[1e3,-2]]", b"[[0,0.25]]"]
-    assert shorter == b'{"a":{"fees":0,"fees_maker":1},"text":"\\"fees\\":[[7]]","fees":[["x"]]}'
+    document = decode(shorter)
+    assert tables.get(document["a"]["fees"]) == b"[[0,0.40],[1e3,-2]]"
+    assert tables.get(document["a"]["fees_maker"]) == b"[[0,0.25]]"
+    assert (document["text"], document["fees"]) == ('"fees":[[7]]', [["x"]])
+
+
+def test_a_number_that_was_sent_stands_for_no_table() -> None:
+    body = pairs(2000).replace(b'"fees_maker":[[0,0.25]]', b'"fees_maker":0', 1)
+    client = SpotClient(transport=FakeTransport(Reply(200, {}, body)))
+    with pytest.raises(DecodeError):
+        client.market_data.get_tradable_asset_pairs()
 
 
 def pairs(count: int) -> bytes:

@@ -145,8 +145,8 @@ class LazyRows(Sequence[R]):
 
     @classmethod
     def _of(cls, raw: Any, info: ValidationInfo) -> Self:
-        if type(raw) is int and isinstance(info.context, Tables):
-            return cls(info.context[raw])
+        if isinstance(info.context, Tables) and (text := info.context.get(raw)) is not None:
+            return cls(text)
         if not isinstance(raw, list):
             raise ValueError(f"a {type(raw).__name__} is not a list of rows")
         return cls(raw)

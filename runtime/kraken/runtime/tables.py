@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import getrandbits
 
 __all__ = ["Tables", "lift"]
 
 _DIGITS = b"0123456789.,[]-+eE"
 
 
-class Tables(list[bytes]):
-    """The texts that were taken out of a body; in their places stand their indexes."""
+class Tables:
+    """The texts that were taken out of a body. In their places stand numbers that no sender can have meant."""
+
+    def __init__(self) -> None:
+        self._base = getrandbits(62)
+        self._texts: list[bytes] = []
+
+    def put(self, text: bytes) -> bytes:
+        """Keep a text, and return the number that stands for it."""
+        self._texts.append(text)
+        return b"%d" % (self._base + len(self._texts) - 1)
+
+    def get(self, number: object) -> bytes | None:
+        """The text that a number stands for; None for any other value."""
+        if type(number) is int and 0 <= number - self._base < len(self._texts):
+            return self._texts[number - self._base]
+        return None
 
 
 def lift(body: bytes, names: Iterable[str]) -> tuple[bytes, Tables]:
@@ -28,8 +44,7 @@ def lift(body: bytes, names: Iterable[str]) -> tuple[bytes, Tables]:
         table = body[opening:end]
         if end < 2 or table.translate(None, _DIGITS) or table.count(b"[") != table.count(b"]"):
             continue  # it holds spaces, texts or something deeper, and is decoded with the rest
-        pieces += (body[done:opening], b"%d" % len(tables))
-        tables.append(table)
+        pieces += (body[done:opening], tables.put(table))
         done = end
     return b"".join([*pieces, body[done:]]), tables
 
