@@ -32,7 +32,16 @@ class _Rest:
 
 
 class Adapter(Contender):
-    dists = ("kraken-typed-sdk", "httpx", "httpcore", "h11", "msgspec", "pydantic", "websockets")
+    dists: tuple[str, ...] = (
+        "kraken-typed-sdk",
+        "httpx",
+        "httpcore",
+        "h11",
+        "msgspec",
+        "pydantic",
+        "websockets",
+        "aiohttp",
+    )
     imports: ClassVar[dict[str, str]] = {
         "spot sync": "from kraken.spot import SpotClient",
         "spot ws": "from kraken.spot import SpotWSClient",
@@ -130,3 +139,15 @@ class _Book:
     def top(self) -> tuple[str, str] | None:
         ask, bid = self._book.best_ask, self._book.best_bid
         return (f"{ask.price:f}", f"{bid.price:f}") if ask and bid else None
+
+
+class WithoutAiohttp(Adapter):
+    """The client for asyncio as it is without the extra `speed`: on httpx."""
+
+    dists = ("kraken-typed-sdk", "httpx", "httpcore", "h11")
+
+    async def rest_async(self, base_url: str, key: str, secret: str) -> Any:
+        from kraken.runtime.httpx_transport import AsyncHttpxTransport
+        from kraken.spot import SpotAsyncClient
+
+        return _Rest(SpotAsyncClient(key, secret, base_url, transport=AsyncHttpxTransport(base_url)))

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from worker import OURS
+from worker import OURS, PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ class Result:
 
     @property
     def best_peer(self) -> Row | None:
-        return next((row for row in self.measured if row.contender not in (OURS, BARE)), None)
+        return next((row for row in self.measured if row.contender not in (OURS, PLAIN, BARE)), None)
 
 
 def page(results: list[Result], environment: dict[str, str], rounds: int) -> str:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import data
 from report import BARE, Result, Row, page
 from scenarios import SCENARIOS, STREAM_COUNT, Scenario
-from worker import OURS, Job, load
+from worker import OURS, PLAIN, Job, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -152,6 +152,8 @@ class Bench:
     def _rows(self, scenario: Scenario) -> list[Row]:
         rows = [Row(BARE)] if scenario.function == "import" else []
         for name in self.contenders:
+            if name == PLAIN and scenario.function != "rest_async":
+                continue
             if name in self._peers.missing:
                 rows.append(Row(name, missing="it could not be installed"))
             elif scenario.function != "import":
@@ -180,11 +182,11 @@ class Bench:
             say(f"  {scenario.name}: {row.contender}: {sample['failed']}")
 
     def _python(self, contender: str) -> Path:
-        return Path(sys.executable) if contender in (OURS, BARE) else self._peers.python
+        return Path(sys.executable) if contender in (OURS, PLAIN, BARE) else self._peers.python
 
     def _run(self, command: Sequence[str], contender: str) -> dict[str, Any]:
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        if contender not in (OURS, BARE):
+        if contender not in (OURS, PLAIN, BARE):
             kept.pop("PYTHONPATH", None)
         environment = {**kept, "PYTHONHASHSEED": "0"}
         try:
@@ -264,7 +266,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
     parser.add_argument("--scenarios", type=some_of(names), help=f"some of {', '.join(names)}; default: all")
     parser.add_argument(
-        "--contenders", type=some_of([OURS, *PEERS]), help=f"some of {OURS}, {', '.join(PEERS)}; default: all"
+        "--contenders",
+        type=some_of([OURS, PLAIN, *PEERS]),
+        help=f"some of {OURS}, {PLAIN}, {', '.join(PEERS)}; default: all",
     )
     parser.add_argument("--rounds", type=int, default=5, help="samples of each client in each scenario; default: 5")
     parser.add_argument("--scale", type=float, default=1.0, help="factor for all counts, for a quick look; default: 1")
@@ -277,7 +281,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.output = PAGE
     options.cache = options.cache.resolve()
     options.scenarios = options.scenarios or names
-    options.contenders = options.contenders or [OURS, *PEERS]
+    options.contenders = options.contenders or [OURS, PLAIN, *PEERS]
     return options
 
 

@@ -22,6 +22,8 @@ import data
 from contenders.base import Clock, Contender, Unsupported
 
 OURS = "kraken-typed-sdk"
+PLAIN = "kraken-typed-sdk without aiohttp"
+"""The same as it is installed without extras; only its client for asyncio differs."""
 MILLI, MICRO = 1e3, 1e6
 STREAM_LIMIT = 90.0
 """Seconds for a whole stream; far more than any client needs."""
@@ -50,8 +52,8 @@ class WrongReply(Exception):
 
 def load(name: str) -> Contender:
     """The adapter of a client."""
-    module = "contender" if name == OURS else f"contenders.{name.replace('-', '_')}"
-    adapter: Contender = importlib.import_module(module).Adapter()
+    module = importlib.import_module("contender" if name in (OURS, PLAIN) else f"contenders.{name.replace('-', '_')}")
+    adapter: Contender = (module.WithoutAiohttp if name == PLAIN else module.Adapter)()
     return adapter
 
 
