@@ -32,7 +32,7 @@ class _Rest:
 
 
 class Adapter(Contender):
-    dists: tuple[str, ...] = (
+    dists: ClassVar[tuple[str, ...]] = (
         "kraken-typed-sdk",
         "httpx",
         "httpcore",
@@ -144,7 +144,7 @@ class _Book:
 class WithoutAiohttp(Adapter):
     """The client for asyncio as it is without the extra `speed`: on httpx."""
 
-    dists = ("kraken-typed-sdk", "httpx", "httpcore", "h11")
+    dists: ClassVar[tuple[str, ...]] = ("kraken-typed-sdk", "httpx", "httpcore", "h11")
 
     async def rest_async(self, base_url: str, key: str, secret: str) -> Any:
         from kraken.runtime.httpx_transport import AsyncHttpxTransport
