@@ -14,6 +14,8 @@ from .operation import Operation
 __all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier", "charge_of", "new_orders"]
 
 ORDERS_REMEMBERED = 10_000
+MARGIN = 0.02
+"""Seconds that are waited longer than counted: the two clocks, and the way to the exchange, are never quite even."""
 
 
 class CounterLimit(NamedTuple):
@@ -96,7 +98,8 @@ class Counter:
 
     def wait(self, cost: float) -> float:
         """Seconds until a cost fits."""
-        return max(0.0, self.value + cost - self._limit.maximum) / self._limit.decay
+        above = self.value + cost - self._limit.maximum
+        return above / self._limit.decay + MARGIN if above > 0 else 0.0
 
     def add(self, cost: float) -> None:
         """Charge a cost."""
@@ -156,11 +159,13 @@ class Limits:
     def _trading_costs(self, charge: Charge) -> list[tuple[Counter, float]]:
         if not charge.ages:
             return [(self.trading(charge.pair), charge.cost)]
-        costs: dict[str, float] = {charge.pair: charge.cost} if charge.cost else {}
-        for order in charge.orders or ("",):
+        costs: dict[str, float] = {}
+        orders = charge.orders or ("",)
+        for order in orders:
             # Of an unknown order the worst is assumed: that it is new.
             known = self._orders.get(order) or _Order(charge.pair, self._clock())
-            costs[known.pair] = costs.get(known.pair, 0.0) + _by_age(charge.ages, self._clock() - known.since)
+            cost = charge.cost / len(orders) + _by_age(charge.ages, self._clock() - known.since)
+            costs[known.pair] = costs.get(known.pair, 0.0) + cost
         return [(self.trading(name), cost) for name, cost in costs.items() if cost]
 
     def placed(self, pair: str, ids: Iterable[str]) -> None:
