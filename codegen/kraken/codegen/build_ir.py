@@ -51,6 +51,7 @@ MODELS = {
     (REQUEST, "string", "client-order-id"): "kraken.runtime.types.ClientOrderId",
     (REQUEST, "string", "date-time"): "kraken.runtime.types.TimestampText",
     (RESPONSE, "string", "decimal"): "kraken.runtime.types.DecimalText",
+    (RESPONSE, "string", "signed-decimal"): "kraken.runtime.types.SignedDecimalText",
     (RESPONSE, "number", "decimal"): "kraken.runtime.types.DecimalNumber",
 }
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
@@ -622,7 +623,7 @@ class Builder:
             return PyType(f"dict[str, {value}]", value.classes)
         if side == REQUEST and schema.get("format") in SIGNATURES:
             return PyType(SIGNATURES[schema["format"]])
-        if schema.get("format") == "decimal":
+        if schema.get("format") in ("decimal", "signed-decimal"):
             return PyType("Decimal")
         return PyType(SCALARS.get(kind, "Any"))
 

@@ -417,6 +417,6 @@ BY_KEY: dict[str, Extension] = {extension.key: extension for extension in EXTENS
 FORMATS: dict[str, tuple[str, ...]] = {
     "number": ("decimal",),
     "integer": ("int64",),
-    "string": ("decimal", "relative-price", "date-time", "uuid", "client-order-id", "binary"),
+    "string": ("decimal", "signed-decimal", "relative-price", "date-time", "uuid", "client-order-id", "binary"),
 }
 """Formats that a schema may have, by type. A `number` must have one: a bare number would become a float."""

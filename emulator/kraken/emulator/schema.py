@@ -59,6 +59,7 @@ def _date_time(text: str) -> int:
 
 _FORMATS: dict[str, Callable[[str], Any]] = {
     "decimal": lambda text: Decimal(_match(_DECIMAL)(text)),
+    "signed-decimal": lambda text: Decimal(_match(_DECIMAL)(text)),
     "relative-price": _match(_RELATIVE),
     "date-time": _date_time,
     "uuid": _match(_UUID),

@@ -21,6 +21,7 @@ __all__ = [
     "DecimalText",
     "RelativePrice",
     "RelativePriceText",
+    "SignedDecimalText",
     "TextDecimals",
     "TimestampText",
     "exact_amount",
@@ -126,8 +127,15 @@ def _timestamp(value: Any) -> str:
     raise ValueError("pass an RFC 3339 text or a datetime with a time zone")
 
 
+def _as_signed_text(value: Any, info: SerializationInfo) -> Any:
+    return f"{value:+f}" if isinstance(value, Decimal) and info.context is WIRE else _as_text(value, info)
+
+
 DecimalText = Annotated[Decimal, PlainSerializer(_as_text)]
 """A decimal that is text on the wire."""
+
+SignedDecimalText = Annotated[Decimal, PlainSerializer(_as_signed_text)]
+"""A decimal that is text on the wire, and has its sign there also when it is above zero."""
 
 DecimalNumber = Annotated[Decimal, PlainSerializer(_as_number)]
 """A decimal that is a JSON number on the wire."""
