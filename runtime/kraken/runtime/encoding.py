@@ -102,9 +102,12 @@ def validated(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> Ba
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
     field, *inside = error["loc"]
-    where = ".".join(map(str, (_argument(field), *inside)))
+    names = {each.alias: name for name, each in model.model_fields.items()}
+    where = ".".join(map(str, (_argument(names.get(field, field)), *inside)))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown argument; allowed: {', '.join(map(_argument, model.model_fields))}"
+        return (
+            f"{where}: unknown argument; allowed: {', '.join(map(_argument, _owner(model, error['loc']).model_fields))}"
+        )
     if error["type"] == "missing":
         return f"{where}: missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -112,6 +115,24 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         message = f"allowed: {error['ctx']['expected']}"
     shown = "" if message.startswith(repr(error["input"])) else f"{error['input']!r}: "
     return f"{where}: {shown}{message}"
+
+
+def _owner(model: type[BaseModel], at: Iterable[str | int]) -> type[BaseModel]:
+    """The model in which a place is, which may be one inside of another."""
+    for part in at:
+        fields = model.model_fields
+        field = next((each for name, each in fields.items() if part in (name, each.alias)), None)
+        if field is not None:
+            model = next(_models(field.annotation), model)
+            model.model_rebuild()
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def _argument(field: str) -> str:

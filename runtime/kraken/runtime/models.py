@@ -24,7 +24,7 @@ from .errors import DecodeError, ExchangeError
 from .json import WIRE, decode
 from .tables import Tables
 
-__all__ = ["KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row", "row_exception"]
+__all__ = ["Choice", "KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row", "row_exception"]
 
 T = TypeVar("T", bound=type)
 R = TypeVar("R")
@@ -172,6 +172,23 @@ class RequestModel(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=()
     )
+
+
+class Choice(RequestModel):
+    """An object of whose members only some may be given together."""
+
+    members: ClassVar[tuple[int, int]]
+    """How many at least, and at most."""
+
+    @model_validator(mode="after")
+    def _count(self) -> Self:
+        known = type(self).model_fields
+        given = [name for name in known if getattr(self, name) is not None]
+        least, most = self.members
+        if not least <= len(given) <= most:
+            count = f"exactly {least}" if least == most else f"{least} to {most}"
+            raise ValueError(f"{' and '.join(given) or 'nothing'} given; allowed: {count} of {', '.join(known)}")
+        return self
 
 
 class _Optional:
