@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
@@ -774,7 +774,7 @@ class FundingCurrentFee(RequestModel):
 class FundingDepositStatusFilter(Choice):
     """Several statuses, or a range of them; exactly one of the two."""
 
-    members = (1, 1)
+    members: ClassVar[tuple[int, int]] = (1, 1)
 
     any_of: Annotated[
         list[Literal["initial", "pending", "settled", "success", "failure"]] | None, Field(alias="list", min_length=1)
@@ -788,7 +788,7 @@ class FundingDepositStatusRange(Choice):
     """A range of statuses with both ends, in the order `initial`, `pending`, `settled`, `success`, `failure`; an end
     may be left open."""
 
-    members = (1, 2)
+    members: ClassVar[tuple[int, int]] = (1, 2)
 
     start: Literal["initial", "pending", "settled", "success", "failure"] | None = None
     """The first status."""
@@ -810,7 +810,7 @@ class FundingFeeToPay(RequestModel):
 class FundingMethodOrNetworkFilter(Choice):
     """A method or a network; exactly one of them."""
 
-    members = (1, 1)
+    members: ClassVar[tuple[int, int]] = (1, 1)
 
     method_id: Annotated[StrictStr | None, Field(pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")] = (
         None
@@ -843,7 +843,7 @@ class FundingQuotedFee(RequestModel):
 class FundingScopeFilter(Choice):
     """A method, a network or a group of networks; exactly one of them."""
 
-    members = (1, 1)
+    members: ClassVar[tuple[int, int]] = (1, 1)
 
     method_id: Annotated[StrictStr | None, Field(pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")] = (
         None
