@@ -9,6 +9,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,7 +22,7 @@ from kraken.runtime.httpx_transport import AsyncHttpxTransport, HttpxTransport
 from kraken.runtime.transport import AsyncTransport, Lost, Reply, Request
 from kraken.spot import SpotAsyncClient
 
-from .wire import CERTIFICATE, CLOSE, HANG, READ, RESET, TLS, Step, Wire, deaf, nobody, ok
+from .wire import AUTHORITY, CLOSE, HANG, READ, RESET, TLS, Step, Wire, deaf, nobody, ok
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 ASYNCHRONOUS = [AsyncHttpxTransport, AiohttpTransport]
@@ -434,7 +435,8 @@ def test_a_sink_that_fails(send: Send, wire: Wire) -> None:
 
 # ---------------------------------------------------------------------- TLS
 
-TRUSTING = ssl.create_default_context(cafile=CERTIFICATE)
+TRUSTING = ssl.create_default_context()
+AUTHORITY.configure_trust(TRUSTING)
 
 
 @pytest.mark.parametrize("verify", [False, TRUSTING], ids=["unchecked", "own context"])
@@ -454,8 +456,11 @@ def test_certificates_are_checked(transports: Transports, wire: Wire) -> None:
     assert wire.requests == []
 
 
-def test_certificates_of_the_environment(transports: Transports, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+def test_certificates_of_the_environment(
+    transports: Transports, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     wire.play([TLS, READ, ok(b"1")])
     assert body_of(transports(f"https://{wire.address}")(post())) == b"1"
 

@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from pathlib import Path
 from typing import Any, Self
 
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
+import trustme
+
+AUTHORITY = trustme.CA()
+"""Made anew for each run: nothing else trusts it."""
+CERTIFICATE = AUTHORITY.issue_cert("localhost", "127.0.0.1")
 
 
 class Do(Enum):
@@ -104,7 +107,7 @@ class Wire:
                 self._stopped.wait()
             case Do.TLS:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(CERTIFICATE)
+                CERTIFICATE.configure_cert(context)
                 connection = context.wrap_socket(connection, server_side=True)
                 self._open.append(connection)
             case Do.RESET:
