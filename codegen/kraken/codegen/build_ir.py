@@ -460,7 +460,7 @@ class Builder:
             "description": raw["description"],
             "url": raw["externalDocs"]["url"],
             "examples": tuple(raw["x-kraken-wire-examples"]),
-            "deprecated": raw.get("deprecated", False),
+            "deprecated": "x-kraken-replaced-by" in raw,  # AsyncAPI has no word for it
             "replaced_by": raw.get("x-kraken-replaced-by", ""),
         }
 
