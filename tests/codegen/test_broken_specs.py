@@ -17,7 +17,8 @@ from kraken.codegen.load import SpecError
 
 from .support import GOLDEN
 
-MARKET, TRADING, STREAMS, ERRORS = (
+LIMITS, MARKET, TRADING, STREAMS, ERRORS = (
+    "spot/rest/limits.yaml",
     "spot/rest/market_data.yaml",
     "spot/rest/trading.yaml",
     "spot/websocket/streams.yaml",
@@ -165,7 +166,7 @@ CASES = {
         MARKET,
         "result: {$ref: '#/components/schemas/Candles'}",
         "result: {$ref: '#/components/schemas/Candle5'}",
-        (("Candle5", "$ref: #/components/schemas/Candle5 does not exist; allowed: Candles, Candle, Asset"),),
+        (("Candle5", "$ref: #/components/schemas/Candle5 does not exist; allowed: Candles, Candle, Unit, Asset"),),
     ),
     "dangling file": Case(
         MARKET,
@@ -174,7 +175,7 @@ CASES = {
         (
             (
                 "comon.yaml",
-                "$ref: comon.yaml#/components/schemas/Errors does not exist; allowed: common.yaml, trading.yaml",
+                "$ref: comon.yaml#/components/schemas/Errors does not exist; allowed: common.yaml, limits.yaml, trading.yaml",
             ),
         ),
     ),
@@ -203,7 +204,7 @@ CASES = {
         (
             (
                 "x-kraken-colour",
-                "x-kraken-colour: unknown key; allowed: x-kraken-auth, x-kraken-permissions, x-kraken-retry, x-kraken-cost, x-kraken-pagination, x-kraken-danger, x-kraken-checked, x-kraken-examples, x-kraken-name, x-kraken-client-order-id, x-kraken-order-ids, x-kraken-exclusive, x-kraken-one-of, x-kraken-replaced-by, x-kraken-conflict",
+                "x-kraken-colour: unknown key; allowed: x-kraken-auth, x-kraken-permissions, x-kraken-retry, x-kraken-cost, x-kraken-pagination, x-kraken-danger, x-kraken-checked, x-kraken-examples, x-kraken-name, x-kraken-client-order-id, x-kraken-order-ids, x-kraken-exclusive, x-kraken-one-of, x-kraken-row-errors, x-kraken-lists, x-kraken-found-by, x-kraken-replaced-by, x-kraken-conflict",
             ),
         ),
     ),
@@ -258,7 +259,7 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: public, cost: 1, decay: 2}",
-        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost"),),
+        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, placed"),),
     ),
     "example without response": Case(
         TRADING,
@@ -306,6 +307,69 @@ CASES = {
         "x-kraken-product: spot",
         "x-kraken-product: margin",
         (("x-kraken-product: margin", "x-kraken-product: 'margin'; allowed: spot, futures, unified"),),
+    ),
+    "page that begins nowhere": Case(
+        MARKET,
+        "parameter: from_",
+        "parameter: start",
+        (("x-kraken-pagination", "x-kraken-pagination: no request field 'start'; allowed: from_, interval, pair"),),
+    ),
+    "page without items": Case(
+        TRADING,
+        "items: open,",
+        "items: orders,",
+        (("x-kraken-pagination: {", "x-kraken-pagination: the result has no 'orders'; allowed: open, count"),),
+    ),
+    "cost of elements that there are not": Case(
+        TRADING,
+        "per: orders",
+        "per: rows",
+        (("x-kraken-cost: {counter: trading, cost: 1.5", "x-kraken-cost: no request field 'rows'; allowed: orders"),),
+    ),
+    "ids in rows that there are not": Case(
+        TRADING,
+        "unless: [userref], rows: orders",
+        "unless: [userref], rows: rows",
+        (("rows: rows", "x-kraken-client-order-id: no request field 'rows'; allowed: orders"),),
+    ),
+    "errors in rows that there are not": Case(
+        TRADING,
+        "{rows: orders, error: error}",
+        "{rows: orders, error: reason}",
+        (
+            (
+                "error: reason",
+                "x-kraken-row-errors: the rows of 'orders' have no 'reason'; allowed: txid, error",
+            ),
+        ),
+    ),
+    "looked up with a call that there is not": Case(
+        TRADING,
+        "operation: getOpenOrders, argument",
+        "operation: getOrders, argument",
+        (
+            (
+                "/0/private/AddOrder:",
+                "x-kraken-found-by: no operation 'getOrders'; allowed: getCandles, getAsset, addOrder, addOrderBatch, getBalance, getWebsocketsToken, getOpenOrders, getExport",
+            ),
+        ),
+    ),
+    "looked up by an argument that there is not": Case(
+        TRADING,
+        "argument: cl_ord_id, rows: open",
+        "argument: id, rows: open",
+        (
+            (
+                "/0/private/AddOrder:",
+                "x-kraken-found-by: get_open_orders has no argument 'id' or no result field 'open'",
+            ),
+        ),
+    ),
+    "limit that never falls": Case(
+        LIMITS,
+        "{maximum: 10, decay: 0.5}",
+        "{maximum: 10, decay: 0}",
+        (("decay: 0}", "decay: 0; allowed: above 0"),),
     ),
     # ------------------------------------------------------------------ facts of operations and channels
     "no operationId": Case(
@@ -573,7 +637,7 @@ CASES = {
     ),
     "name of every call's argument": Case(
         MARKET,
-        "- name: from",
+        "- name: interval",
         "- name: options",
         (
             (
@@ -584,9 +648,15 @@ CASES = {
     ),
     "schema in request and response": Case(
         TRADING,
-        "items: {$ref: '#/components/schemas/AddedOrder'}",
+        "items: {$ref: '#/components/schemas/AddedRow'}",
         "items: {$ref: '#/components/schemas/BatchOrder'}",
-        (("    BatchOrder:", "BatchOrder: used in a request and in a response; allowed: one schema for each"),),
+        (
+            ("    BatchOrder:", "BatchOrder: used in a request and in a response; allowed: one schema for each"),
+            (
+                "x-kraken-row-errors",
+                "x-kraken-row-errors: the rows of 'orders' have no 'error'; allowed: type, volume, cl_ord_id, userref",
+            ),
+        ),
     ),
     # ------------------------------------------------------------------ names that must exist, or be the only ones
     "order id that is no field": Case(
@@ -652,7 +722,7 @@ CASES = {
         (
             (
                 "x-kraken-token: getToken",
-                "x-kraken-token: no operation 'getToken'; allowed: getCandles, getAsset, addOrder, addOrderBatch, getBalance, getWebsocketsToken",
+                "x-kraken-token: no operation 'getToken'; allowed: getCandles, getAsset, addOrder, addOrderBatch, getBalance, getWebsocketsToken, getOpenOrders, getExport",
             ),
         ),
     ),
@@ -853,7 +923,7 @@ def _read(name: str) -> Any:
     return yaml.load((GOLDEN / "specs" / name).read_text("utf-8"), Loader=yaml.BaseLoader)
 
 
-PLACES = [(name, at) for name in (MARKET, TRADING, STREAMS, ERRORS) for at in _places(_read(name))]
+PLACES = [(name, at) for name in (LIMITS, MARKET, TRADING, STREAMS, ERRORS) for at in _places(_read(name))]
 VALUES = st.sampled_from([None, True, 17, "", "zzz", "get", [], {}, ["zzz"], {"type": "string"}, {"$ref": "#/info"}])
 
 

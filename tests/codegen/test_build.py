@@ -178,7 +178,7 @@ def test_mistakes_end_every_command(copy: Path, capsys: pytest.CaptureFixture[st
     assert out == ""
     assert err.splitlines() == [
         "specs/spot/rest/market_data.yaml:23 x-kraken-danger: 'nothing'; allowed: none, trades, cancels, withdraws, transfers",
-        "specs/spot/rest/market_data.yaml:117 status: description is missing; allowed: what it is, in one sentence or more",
+        "specs/spot/rest/market_data.yaml:130 status: description is missing; allowed: what it is, in one sentence or more",
         "2 mistakes in the specs; nothing was written",
     ]
     assert _tree(copy) == before

@@ -49,10 +49,16 @@ def test_sync_and_async_are_the_same(group: str) -> None:
     assert list(_methods(blocking)) == list(_methods(coroutines))
     for name, method in _methods(blocking).items():
         twin = _methods(coroutines)[name]
-        assert inspect.signature(method) == inspect.signature(twin)
-        assert method.__doc__ == twin.__doc__
-        assert inspect.iscoroutinefunction(twin)
+        one, other = inspect.signature(method), inspect.signature(twin)
+        assert one.parameters == other.parameters
         assert not inspect.iscoroutinefunction(method)
+        if name.startswith("iter_"):
+            assert other.return_annotation == f"Async{one.return_annotation}"
+            assert not inspect.iscoroutinefunction(twin)
+        else:
+            assert one == other
+            assert inspect.iscoroutinefunction(twin)
+        assert method.__doc__ == twin.__doc__
 
 
 def test_both_clients_have_all_groups() -> None:
@@ -65,8 +71,11 @@ def test_every_operation_has_a_method(group: str) -> None:
     name, document = next(
         each for each in documents(SPECS) if each[1].get("x-kraken-group") == group and "/rest/" in each[0]
     )
-    operations = sum(len(item) for item in document["paths"].values())
-    assert len(_methods(type(getattr(SpotClient(), group)))) == operations, name
+    facts = [operation for item in document["paths"].values() for operation in item.values()]
+    paginated = [operation for operation in facts if operation["x-kraken-pagination"] != "none"]
+    methods = _methods(type(getattr(SpotClient(), group)))
+    assert len(methods) == len(facts) + len(paginated), name
+    assert sum(name.startswith("iter_") for name in methods) == len(paginated)
 
 
 # ---------------------------------------------------------------------------- docstrings
@@ -78,11 +87,13 @@ def test_every_parameter_is_described() -> None:
     assert len(described) > 30
     for name, method in described:
         text = inspect.getdoc(method) or ""
-        for section in ("Returns:", "Raises:", "Kraken's page: https://"):
+        raises = "Errors are those of the call" if name.partition(".")[2].startswith("iter_") else "Raises:"
+        for section in ("Returns:", raises, "Kraken's page: https://"):
             assert section in text, f"{name}: {section}"
         arguments = text.partition("Args:\n")[2].partition("\n\n")[0]
         named = re.findall(r"^    (\w+): \S", arguments, re.MULTILINE)
         assert sorted(named) == sorted(inspect.signature(method).parameters.keys() - {"self"}), name
+        assert len(text.splitlines()[0]) > 10, name
 
 
 # ---------------------------------------------------------------------------- modules and models
@@ -142,12 +153,13 @@ def test_arguments_reach_the_model_under_one_name() -> None:
     for key in _OPERATIONS:
         operation = find_operation(key)
         assert operation is not None
-        client: Any = SpotClient()
+        client: Any = SpotClient("key", "c2VjcmV0")
         method = getattr(getattr(client, _OPERATIONS[key][0]), operation.name)
-        signature = inspect.signature(method).parameters.keys() - {"options"}
+        signature = inspect.signature(method).parameters.keys() - {"options", "to" if operation.binary else ""}
         handed: dict[str, Any] = {}
         client._drive = lambda auth, flow: None
         client._core.call = lambda operation, arguments, options, into=handed: into.update(arguments)
+        client._core.download = lambda operation, arguments, to, options, into=handed: into.update(arguments)
         method(**dict.fromkeys(signature, "x"))
         known = codec(operation).wire_names
         assert handed.keys() == known.keys()
@@ -173,4 +185,4 @@ def test_canned_exchanges_of_the_golden_spec() -> None:
     assert done.returncode == 0, done.stderr
     count, wrong = json.loads(done.stdout)
     assert wrong == []
-    assert count == 9
+    assert count == 11

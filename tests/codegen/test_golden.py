@@ -55,7 +55,10 @@ def test_mypy_finds_nothing_but_wrong_uses(tmp_path: Path) -> None:
         "reveal_type(client.market_data.get_candles(pair='A')['A'][0].close)\n"
         "reveal_type(client.trading.add_orders)\n"
         "client.market_data.get_candles(pair='A', colour='red')\n"
-        "client.market_data.get_candles(pair='A', interval=2)\n",
+        "client.market_data.get_candles(pair='A', interval=2)\n"
+        "reveal_type(next(client.market_data.iter_candles(pair='A')).time_utc)\n"
+        "reveal_type(next(client.trading.iter_open_orders()))\n"
+        "reveal_type(client.trading.get_export(id='A', to='file'))\n",
         encoding="utf-8",
     )
     config = tmp_path / "mypy.ini"
@@ -69,10 +72,14 @@ def test_mypy_finds_nothing_but_wrong_uses(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--config-file", str(config), str(GOLDEN / "generated"), str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     found = [line.partition("program.py:")[2] for line in done.stdout.splitlines() if line.startswith("program.py:")]
-    assert len(found) == 5, done.stdout
-    revealed, signature, colour, _, interval = found
+    assert len(found) == 8, done.stdout
+    revealed, signature, colour, _, interval, moment, page, file = found
     assert revealed == '3: note: Revealed type is "decimal.Decimal"'
     assert "orders: typing.Sequence[kraken.spot.models.trading.BatchOrder | typing.Mapping[str, Any]]" in signature
     assert colour.startswith('5: error: Unexpected keyword argument "colour" for "get_candles" of "MarketData"')
     assert interval.startswith('6: error: Argument "interval" to "get_candles" of "MarketData" has incompatible type')
-    assert "Found 2 errors in 1 file (checked 16 source files)" in done.stdout
+    assert 'Revealed type is "datetime.datetime | None"' in moment
+    assert 'Revealed type is "tuple[str, kraken.spot.models.trading.Order]"' in page
+    assert 'Revealed type is "bytes"' in file
+    modules = len(list((GOLDEN / "generated").rglob("*.py")))
+    assert f"Found 2 errors in 1 file (checked {modules + 1} source files)" in done.stdout

@@ -19,6 +19,19 @@ from websockets.sync.client import ClientConnection, connect
 from kraken.emulator import Emulator
 
 
+class Clock:
+    """Unix nanoseconds that stand still until they are told to go on."""
+
+    def __init__(self) -> None:
+        self.nanoseconds = 1_800_000_000 * 10**9
+
+    def __call__(self) -> int:
+        return self.nanoseconds
+
+    def sleep(self, seconds: float) -> None:
+        self.nanoseconds += int(seconds * 10**9)
+
+
 class Account:
     """A signing REST client."""
 
@@ -147,3 +160,17 @@ def private(emulator: Emulator, account: Account) -> Iterator[Socket]:
         socket = Socket(connection, token)
         assert socket.next()["channel"] == "status"
         yield socket
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(clock: Clock) -> Iterator[Account]:
+    """An account on an exchange whose clock stands still."""
+    with Emulator(market_interval=None, clock=clock) as running:
+        client = Account(running)
+        with client.http:
+            yield client

@@ -119,6 +119,13 @@ def test_consolidated_trades_are_the_sum_of_what_was_taken_at_once(account: Acco
     assert ask(account, "QueryOrders", txid=order, trades="true")[order]["trades"] == [name]
 
 
+def test_what_was_made_is_not_consolidated(account: Account) -> None:
+    order = account.limit(volume="0.3")
+    for _ in range(3):
+        account.emulator.fill(order, "0.1")
+    assert len(trades_of(account, order)) == 3
+
+
 def trades_of(account: Account, order: str, **arguments: str) -> dict[str, Any]:
     trades = ask(account, "TradesHistory", **arguments)["trades"]
     return {name: each for name, each in trades.items() if each["ordertxid"] == order}
@@ -274,7 +281,9 @@ def test_equity_is_at_the_middle_of_the_books(account: Account) -> None:
         "SHIB": middles["SHIBUSD"],
         "ZUSD": Decimal(1),
     }
-    euros = shown["eb"] - sum((balances[name] * price).quantize(Decimal("0.0001")) for name, price in in_dollars.items())
+    euros = shown["eb"] - sum(
+        (balances[name] * price).quantize(Decimal("0.0001")) for name, price in in_dollars.items()
+    )
     solana = balances["SOL"] * middles["SOLEUR"]
     assert euros == pytest.approx((balances["ZEUR"] + solana) * Decimal("1.1"), abs=Decimal("0.001"))
     assert shown["uv"] == 30000

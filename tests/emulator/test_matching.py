@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from kraken.emulator.errors import Refusal
 from kraken.emulator.exchange import Exchange
 from kraken.emulator.instruments import Instruments
 from kraken.emulator.market import Market
-from kraken.emulator.orders import Account, NewOrder
+from kraken.emulator.orders import Account, Close, NewOrder
 
 INSTRUMENTS = Instruments()
 PAIRS = list(INSTRUMENTS.pairs.values())
@@ -32,7 +33,9 @@ new_order = st.tuples(
     st.booleans(),
 )
 other = st.tuples(
-    st.sampled_from(["cancel", "amend", "step", "step", "sweep"]), st.integers(0, 1000), st.integers(1, 3000)
+    st.sampled_from(["cancel", "amend", "edit", "cancel all", "step", "step", "sweep"]),
+    st.integers(0, 1000),
+    st.integers(1, 3000),
 )
 actions = st.lists(st.one_of(new_order, other), max_size=25)
 
@@ -57,6 +60,7 @@ def place(exchange: Exchange, action: Any) -> None:
         fee_in_base=flag,
         post_only=flag and kind == "limit" and time_in_force == "GTC",
         display=pair.ordermin if kind == "iceberg" else None,
+        close=Close("limit", price + (40 if side == "buy" else -40) * pair.tick_size) if size % 2 else None,
     )
     exchange.place(exchange.user, asked)
 
@@ -77,6 +81,13 @@ def act(exchange: Exchange, market: Market, action: Any) -> None:
         market.sweep(pair, "sell", best.limit, best.remaining)
     elif mine and name == "cancel":
         exchange.cancel(mine[number % len(mine)])
+    elif name == "cancel all":
+        exchange.cancel_all(exchange.user)
+        assert not any(exchange.user.held(asset) for asset in INSTRUMENTS.assets.values())
+    elif mine and name == "edit":
+        order = mine[number % len(mine)]
+        successor = exchange.replace(order, replace(order.asked, volume=order.pair.ordermin * size, cl_ord_id=None))
+        assert (order.status, successor.alive or successor.closed > 0) == ("canceled", True)
     elif mine and name == "amend":
         order = mine[number % len(mine)]
         limit = None if order.limit is None else order.limit + (size % 7 - 3) * order.pair.tick_size

@@ -377,7 +377,7 @@ class Builder:
         status, response = next(iter(raw["responses"].items()))
         pointer: Pointer = (*at, "responses", status)
         content: Json = response.get("content", {})
-        schema: Json = next(iter(content.values()))["schema"] if content else {}
+        schema: Json = next(iter(content.values())).get("schema", {}) if content else {}
         if document.data["x-kraken-envelope"] == "spot":
             schema = schema.get("properties", {}).get("result", {})
         return self._deref(document, pointer, schema)
@@ -438,6 +438,10 @@ class Builder:
         for name, raw in document.data["channels"].items():
             at: Pointer = ("channels", name)
             server = _server(raw)
+            if server not in document.data["servers"]:
+                what = f"{name}: {server} is no server"
+                self._problem(document, (*at, "servers"), what, ", ".join(document.data["servers"]))
+                continue
             if raw["x-kraken-auth"] == "required" and not product.sockets[server].token:
                 self._problem(
                     document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"

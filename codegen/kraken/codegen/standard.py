@@ -142,6 +142,8 @@ def _explain(error: ValidationError) -> tuple[str, str]:
             return "is empty", "a text"
         case "minItems" | "minProperties":
             return f"{len(given)} entries", f"at least {wanted}"
+        case "minimum" | "exclusiveMinimum":
+            return _shown(given), f"{'above' if error.validator == 'exclusiveMinimum' else 'at least'} {wanted}"
     return error.message if len(error.message) <= 200 else f"{_shown(given)} does not fit", ""
 
 

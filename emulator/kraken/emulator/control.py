@@ -19,6 +19,7 @@ import uvicorn
 
 from kraken.emulator import (
     spot_account,  # noqa: F401 - it registers handlers
+    spot_earn,
     spot_funding,
     spot_funding_beta,
     spot_trading,  # noqa: F401
@@ -26,6 +27,7 @@ from kraken.emulator import (
 )
 from kraken.emulator.app import App
 from kraken.emulator.auth import Keys
+from kraken.emulator.earn import Earn
 from kraken.emulator.errors import Refusal
 from kraken.emulator.exchange import Exchange
 from kraken.emulator.faults import Faults
@@ -37,6 +39,7 @@ from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.rates import Rates
 from kraken.emulator.records import order_row
 from kraken.emulator.specs import load, specs_folder
+from kraken.emulator.spot_earn import SpotEarn
 from kraken.emulator.spot_feeds import Feeds
 from kraken.emulator.spot_funding import SpotFunding
 from kraken.emulator.spot_funding_beta import SpotFundingBeta
@@ -140,6 +143,7 @@ class Emulator:
         self._market = Market(self._exchange, seed)
         self._feeds = Feeds(self._exchange)
         self._funding = Funding(self._exchange, seed)
+        self._earn = Earn(self._exchange)
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
         self._ports = (port, auth_port)
@@ -209,7 +213,8 @@ class Emulator:
         answers = {
             **bind(HANDLERS, self._rest),
             **bind(spot_funding.HANDLERS, SpotFunding(self._funding)),
-            **bind(spot_funding_beta.HANDLERS, SpotFundingBeta(self._funding, Rates(self._exchange))),
+            **bind(spot_earn.HANDLERS, SpotEarn(self._earn)),
+            **spot_funding_beta.answers(SpotFundingBeta(self._funding, Rates(self._exchange))),
         }
         return answers if self._limits is None else self._limits.guarded(answers)
 
@@ -286,6 +291,7 @@ class Emulator:
     def _pass_time(self) -> None:
         self._exchange.pass_time()
         self._funding.pass_time()
+        self._earn.pass_time()
 
     # ------------------------------------------------------------------ what happened
 
@@ -320,6 +326,11 @@ class Emulator:
     def balances(self) -> dict[str, Decimal]:
         """Balances of the account by Kraken's asset name."""
         return self._call(lambda: dict(self._exchange.user.balances))
+
+    @property
+    def counters(self) -> dict[str, Decimal]:
+        """Where the rate counters stand now: ``rest``, and those of pairs by Kraken's pair name; none without a tier."""
+        return self._call(lambda: {} if self._limits is None else self._limits.state())
 
     @property
     def subaccounts(self) -> dict[str, Subaccount]:

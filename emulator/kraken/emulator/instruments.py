@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ class Asset:
     collateral_value: Decimal | None
     opening_balance: Decimal
     """What the user's account starts with."""
+    of: Asset | None = None
+    """The asset that was allocated, where this is what is held of it in Earn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ class Instruments:
             return self._assets[spelling.upper()]
         except KeyError:
             raise Refusal(Words.UNKNOWN_ASSET) from None
+
+    def earning(self, asset: Asset) -> Asset:
+        """What an asset is called while it is allocated in Earn, ``XBT.B`` for ``XBT``; known from now on."""
+        name = f"{asset.altname}.B"
+        if name not in self.assets:
+            held = replace(asset, name=name, altname=name, symbol=name, opening_balance=Decimal(0), of=asset)
+            self.assets[name] = self._assets[name] = held
+        return self.assets[name]
 
 
 def _asset(name: str, facts: Mapping[str, Any]) -> Asset:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kraken.emulator.orders import Order
 
 TOLERANCE = Decimal("0.001")
-"""By how much a counter may be exceeded: a client that waits exactly as long as it has to may round the other way."""
+"""By how much a counter may be exceeded, and seconds by which an order may be too young: a client that waits exactly as
+long as it has to may round the other way."""
 
 
 class Cost(NamedTuple):
@@ -34,7 +35,8 @@ class Cost(NamedTuple):
 
     def of_order(self, age: int) -> Decimal:
         """What is added for an order of an age in nanoseconds."""
-        return next((cost for seconds, cost in self.ages if age < seconds * SECOND), ZERO)
+        seconds = age / Decimal(SECOND) + TOLERANCE
+        return next((cost for limit, cost in self.ages if seconds < limit), ZERO)
 
 
 @dataclass(slots=True)
@@ -85,6 +87,8 @@ class Limits:
         self._trading: dict[str, Counter] = {}
         self.open_orders: int = self._facts["open_orders"]
         """Orders that may be open in a pair."""
+        self.maximum: int = self._facts["trading"]["maximum"]
+        """What the counter of a pair may reach."""
 
     def _counter(self, name: str) -> Counter:
         facts = self._facts[name]
@@ -101,6 +105,11 @@ class Limits:
                 raise Refusal(Words.RATE_LIMIT)
             self._rest.add(cost.fixed, moment)
         return answer(arguments)
+
+    def state(self) -> dict[str, Decimal]:
+        """Where the counters stand now: ``rest``, and those of pairs by Kraken's pair name."""
+        moment = self._clock()
+        return {name: counter.now(moment) for name, counter in {"rest": self._rest, **self._trading}.items()}
 
     def charge(self, operation_id: str, pair: Pair, orders: Iterable[Order] = (), count: int = 1) -> None:
         """Charge a call to the counter of a pair.

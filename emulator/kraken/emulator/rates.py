@@ -33,6 +33,7 @@ class Rates:
         Raises:
             LookupError: no pairs lead from the one to the other.
         """
+        asset = asset.of or asset
         reached = {asset.name: Decimal(1)}
         waiting = [asset.name]
         while waiting and target.name not in reached:

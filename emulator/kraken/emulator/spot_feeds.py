@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Asset, Pair
     from kraken.emulator.ledger import LedgerEntry
-    from kraken.emulator.orders import Close
+    from kraken.emulator.orders import Account, Close
 
 Data = list[dict[str, Any]] | dict[str, Any]
 
@@ -162,12 +162,20 @@ class Feeds:
         if channel == "instrument":
             return self._instruments()
         if channel == "balances":
-            return [
-                balance_row(asset, user.balances[asset.name]) for asset in self._exchange.instruments.assets.values()
-            ]
+            return self._balances(user)
         orders = list(user.open.values()) if options["snap_orders"] else []
         fills = user.fills[-SNAPSHOT_TRADES:] if options["snap_trades"] else []
         return [order_row(each, each.opened) for each in orders] + [fill_row(each) for each in fills]
+
+    def _balances(self, user: Account) -> Data:
+        """The balances of all assets with their wallets."""
+        assets = self._exchange.instruments.assets.values()
+        earning = {asset.of.name: user.balances.get(asset.name, ZERO) for asset in assets if asset.of is not None}
+        return [
+            balance_row(asset, user.balances[asset.name], earning.get(asset.name, ZERO))
+            for asset in assets
+            if asset.of is None
+        ]
 
     # ------------------------------------------------------------------ what happens
 
@@ -273,7 +281,7 @@ class Feeds:
     def _instruments(self) -> dict[str, Any]:
         instruments = self._exchange.instruments
         return {
-            "assets": [instrument_asset_row(asset) for asset in instruments.assets.values()],
+            "assets": [instrument_asset_row(asset) for asset in instruments.assets.values() if asset.of is None],
             "pairs": [instrument_pair_row(pair, self._exchange.status) for pair in instruments.pairs.values()],
         }
 
@@ -329,28 +337,39 @@ def trade_row(trade: Trade) -> dict[str, Any]:
     }
 
 
-def balance_row(asset: Asset, amount: Decimal) -> dict[str, Any]:
-    """A balance in a snapshot of the channel ``balances``."""
-    return {
-        "asset": asset.symbol,
-        "asset_class": "currency",
-        "balance": amount,
-        "wallets": [{"type": "spot", "id": "main", "balance": amount}],
-    }
+def balance_row(asset: Asset, amount: Decimal, earning: Decimal) -> dict[str, Any]:
+    """A balance in a snapshot of the channel ``balances``.
+
+    Args:
+        asset: The asset.
+        amount: What is at hand of it.
+        earning: What is allocated in Earn.
+    """
+    wallets = [{"type": "spot", "id": "main", "balance": amount}]
+    if earning:
+        wallets.append({"type": "earn", "id": "flex", "balance": earning})
+    return {"asset": asset.symbol, "asset_class": "currency", "balance": amount + earning, "wallets": wallets}
+
+
+_CATEGORIES = {"staking": "staking-rewards"}
+"""Categories that are not called like the type of the entry; transfers have none."""
 
 
 def ledger_row(entry: LedgerEntry) -> dict[str, Any]:
     """A change in the channel ``balances``."""
+    asset = entry.asset.of or entry.asset
+    category = {} if entry.type == "transfer" else {"category": _CATEGORIES.get(entry.type, entry.type)}
     return {
         "ledger_id": entry.id,
         "ref_id": entry.reference,
         "timestamp": rfc3339(entry.at),
         "type": entry.type,
-        "asset": entry.asset.symbol,
+        **({"subtype": entry.subtype} if entry.subtype else {}),
+        "asset": asset.symbol,
         "asset_class": "currency",
-        "category": entry.type,
-        "wallet_type": "spot",
-        "wallet_id": "main",
+        **category,
+        "wallet_type": "spot" if asset is entry.asset else "earn",
+        "wallet_id": "main" if asset is entry.asset else "flex",
         "amount": entry.amount,
         "fee": entry.fee,
         "balance": entry.balance,

@@ -17,8 +17,9 @@ from kraken.emulator.funding import (
     Usage,
     Withdrawal,
 )
-from kraken.emulator.handlers import Arguments, Handlers
+from kraken.emulator.handlers import Answer, Arguments, Handlers, bind
 from kraken.emulator.pages import Pages
+from kraken.emulator.subaccounts import plain
 from kraken.emulator.wire import SECOND, fixed, rfc3339
 
 if TYPE_CHECKING:
@@ -84,6 +85,21 @@ class SpotFundingBeta:
 
 HANDLERS: Handlers[SpotFundingBeta] = Handlers()
 """By operation id."""
+
+
+def answers(beta: SpotFundingBeta) -> dict[str, Answer]:
+    """What answers the operations, each of which may name the account's wallet."""
+
+    def checked(answer: Answer) -> Answer:
+        def check_and_answer(arguments: Arguments) -> Any:
+            number = beta.funding.exchange.user.number
+            if plain(arguments.get("account_id", number)) != plain(number):
+                raise InvalidArgument("account_id")
+            return answer(arguments)
+
+        return check_and_answer
+
+    return {name: checked(answer) for name, answer in bind(HANDLERS, beta).items()}
 
 
 # ---------------------------------------------------------------------- what several operations share

@@ -240,7 +240,7 @@ class Session:
             except Refusal as refusal:
                 outcomes.append(refusal)
             else:
-                outcomes.append(_granted(channel.name, symbol, options))
+                outcomes.append(self._granted(channel.name, symbol, options))
         return outcomes, started
 
     def _register(self, channel: str, symbol: str | None, options: Params) -> Subscription:
@@ -249,6 +249,12 @@ class Session:
             raise _SymbolRefusal(Words.ALREADY_SUBSCRIBED, symbol) if symbol else Refusal(Words.ALREADY_SUBSCRIBED)
         subscription = self._subscriptions[channel, pair] = Subscription(channel, pair, options, self._push)
         return subscription
+
+    def _granted(self, channel: str, symbol: str | None, options: Params) -> dict[str, Any]:
+        granted = {"channel": channel, **({} if symbol is None else {"symbol": symbol}), **options}
+        limits = self.exchange.limits
+        maximum = MAX_RATE_COUNT if limits is None else limits.maximum
+        return {**granted, "maxratecount": maximum} if channel == "executions" else granted
 
     def _pair(self, symbol: str | None) -> Pair | None:
         if symbol is None:
@@ -316,11 +322,6 @@ def _repeats(channel: Channel, subscription: Subscription, repeated: Params) -> 
     defaults = DEFAULTS.get(channel.name, {})
     names = [name for name in channel.repeated if name != "symbol"]
     return all(subscription.options.get(name) == repeated.get(name, defaults.get(name)) for name in names)
-
-
-def _granted(channel: str, symbol: str | None, options: Params) -> dict[str, Any]:
-    granted = {"channel": channel, **({} if symbol is None else {"symbol": symbol}), **options}
-    return {**granted, "maxratecount": MAX_RATE_COUNT} if channel == "executions" else granted
 
 
 # ---------------------------------------------------------------------- methods
