@@ -240,14 +240,14 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-row-errors",
-        ("operation",),
+        ("operation", "channel"),
         {
             "type": "object",
-            "required": ["rows", "error"],
+            "required": ["error"],
             "additionalProperties": False,
             "properties": {"rows": _NAME, "error": _NAME},
         },
-        "A batch that succeeds or fails row by row: the result's list of `rows`, and the field of a row that holds its `error`.",
+        "A batch that succeeds or fails row by row: the result's list of `rows` (the result itself when left out), and the field of a row that holds its `error`.",
     ),
     Extension(
         "x-kraken-lists",

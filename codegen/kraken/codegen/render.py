@@ -159,7 +159,7 @@ def _channel_fields(channel: Channel) -> str:
         "pushed": not channel.subscription,
         "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
     }
-    return _keywords(
+    text = _keywords(
         values,
         {
             "auth": False,
@@ -171,6 +171,11 @@ def _channel_fields(channel: Channel) -> str:
             "sequenced": False,
         },
     )
+    if channel.pace is None:
+        return text
+    names = {"unless_given": "otherwise"}
+    pace = ", ".join(f"{names.get(name, name)}={_source(value)}" for name, value in channel.pace.items())
+    return f"{text}, pace=Pace({pace})"
 
 
 def _method_fields(method: Method) -> str:
@@ -183,6 +188,7 @@ def _method_fields(method: Method) -> str:
         "danger": "" if method.danger == "none" else method.danger,
         "client_order_id": method.client_order_id,
         "client_order_id_unless": method.client_order_id_unless,
+        "client_order_id_rows": method.client_order_id_rows,
         "order_ids": method.order_ids,
         "replies_per": method.replies_per,
         "unwrap": bool(method.result),
@@ -193,6 +199,7 @@ def _method_fields(method: Method) -> str:
         "danger": "",
         "client_order_id": "",
         "client_order_id_unless": (),
+        "client_order_id_rows": "",
         "order_ids": (),
         "replies_per": (),
         "unwrap": True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
-from uuid import uuid4
 
 __all__ = ["with_client_order_ids"]
 
@@ -50,6 +49,8 @@ def _set_fields(row: Any) -> Any:
 def _fresh(call: Placing, given: Mapping[str, Any], tell: Callable[[str], None] | None) -> dict[str, str]:
     if any(given.get(name) is not None for name in (call.client_order_id, *call.client_order_id_unless)):
         return {}
+    from uuid import uuid4
+
     made = str(uuid4())
     if tell is not None:
         tell(made)

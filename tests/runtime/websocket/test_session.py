@@ -240,7 +240,7 @@ def test_connection_attempts_stay_within_the_budget() -> None:
     async def scenario() -> None:
         time = Impatient()
         async with Exchange() as exchange, client(exchange, time, silence_timeout=None) as ws:
-            ws._budget._attempts = 2
+            ws._budget._limit = 2
             _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             exchange.peers[0].drop()
             await exchange.peer(1)
