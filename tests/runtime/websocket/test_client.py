@@ -7,6 +7,7 @@ import copy
 import logging
 import pickle
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -155,7 +156,7 @@ def test_a_client_order_id_is_made_unless_the_caller_names_the_order() -> None:
             await ws._call(ADD_ORDER, {"cl_ord_id": "mine"})
             await ws._call(ADD_ORDER, {"order_userref": 7})
             ids = [request["params"].get("cl_ord_id") for request in exchange.seen("add_order")]
-            assert len(ids[0]) == 32
+            assert str(UUID(ids[0])) == ids[0]
             assert ids[1:] == ["mine", None]
             assert given == {"cl_ord_id": None}
 
