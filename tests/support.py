@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -146,6 +147,16 @@ def pairs_of(request: Request) -> list[tuple[str, str]]:
     """The form of a request as it went out, without decoding anything."""
     pairs = [part.partition("=") for part in request.body.decode("ascii").split("&") if part]
     return [(name, value) for name, _, value in pairs]
+
+
+def wire_of(request: Request) -> str:
+    """What a request says besides its nonce: the query, or the form or JSON of its body."""
+    body = request.body.decode("ascii")
+    if request.headers.get("Content-Type") == "application/json" and "API-Nonce" not in request.headers:
+        body = re.sub(r'^\{"nonce":\d+,?', "{", body)
+    elif "API-Nonce" not in request.headers:
+        body = re.sub(r"^nonce=\d+&?", "", body)
+    return request.target.partition("?")[2] + body
 
 
 def field(request: Request, name: str) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+
+from kraken.runtime import Reply
+from kraken.runtime.operation import Operation
+from kraken.spot.decode import find_operation
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 FOLDER = Path(__file__).resolve().parents[2] / "specs"
 
@@ -24,6 +31,35 @@ class Exchange(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.operation} {self.number}"
+
+    @property
+    def known(self) -> Operation[Any]:
+        """What the client knows about the call."""
+        operation = find_operation(self.operation)
+        assert operation is not None
+        return operation
+
+    @property
+    def reply(self) -> Reply:
+        """The response as it comes over the wire: refusals where replies are not wrapped have an HTTP status."""
+        if self.known.binary and not self.raises:
+            return Reply(200, {"content-type": "application/zip"}, self.response.encode())
+        problem = json.loads(self.response) if self.known.envelope == "bare" and self.raises else {}
+        kind = "application/problem+json" if problem else "application/json"
+        return Reply(problem.get("status", 200), {"content-type": kind}, self.response.encode())
+
+    def result(self, envelope: Any) -> Any:
+        """The result inside of the decoded response."""
+        return envelope["result"] if self.known.envelope == "spot" else envelope
+
+    def wrapped(self, result: str) -> str:
+        """The response around the JSON of another result."""
+        return f'{{"error":[],"result":{result}}}' if self.known.envelope == "spot" else result
+
+    def call(self, client: Any, **further: Any) -> Any:
+        """Make the call with a client."""
+        group = getattr(client, self.known.models.rpartition(".")[2])
+        return getattr(group, self.known.name)(**self.arguments, **further)
 
 
 def rest_exchanges() -> Iterator[Exchange]:
@@ -61,4 +97,4 @@ def error_categories() -> dict[str, dict[str, Any]]:
 
 
 def read(file: Path) -> Any:
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)

@@ -6,12 +6,12 @@ import pytest
 
 from kraken import exceptions
 from kraken.exceptions import ExchangeError
-from kraken.runtime import Reply, to_json
+from kraken.runtime import to_json
 from kraken.runtime.websocket.frames import UnknownFrame
 from kraken.spot import decode_message
 from kraken.spot.decode import _OPERATIONS, find_operation
 
-from ..support import FakeTransport, Opener, numbers_as_text, pairs_of
+from ..support import FakeTransport, Opener, numbers_as_text, wire_of
 from .specs import Exchange, frames, rest_exchanges
 
 EXCHANGES = list(rest_exchanges())
@@ -22,31 +22,27 @@ def test_there_is_one_for_each_operation() -> None:
     assert {each.operation for each in EXCHANGES} == set(_OPERATIONS)
 
 
+@pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
 def test_exchanges(exchange: Exchange, opener: Opener) -> None:
-    operation = find_operation(exchange.operation)
-    assert operation is not None
-    transport = FakeTransport(Reply(200, {}, exchange.response.encode()))
-    client = opener(transport=transport)
-    call = getattr(getattr(client, operation.models.rpartition(".")[2]), operation.name)
+    operation = exchange.known
+    transport = FakeTransport(exchange.reply)
+    client = opener(transport=transport, retries=0)
     if exchange.raises:
         with pytest.raises(ExchangeError) as caught:
-            call(**exchange.arguments)
+            exchange.call(client)
         assert type(caught.value) is getattr(exceptions, exchange.raises)
         assert caught.value.facts.operation == operation.name
     else:
-        result = call(**exchange.arguments)
+        result = exchange.call(client)
         assert repr(result)
-        assert numbers_as_text(to_json(result)) == numbers_as_text(exchange.response)["result"]
-    request = transport.last
-    assert f"{request.method} {request.target.partition('?')[0]}" == exchange.operation
-    if operation.auth:
-        sent = [f"{name}={value}" for name, value in pairs_of(request) if name != "nonce"]
-        made_up = "cl_ord_id" in "&".join(sent) and "cl_ord_id" not in exchange.wire
-        assert not made_up
-        assert "&".join(sent) == exchange.wire
-    else:
-        assert request.target.partition("?")[2] == exchange.wire
+        if operation.binary:
+            assert result == exchange.response.encode()
+        else:
+            assert numbers_as_text(to_json(result)) == exchange.result(numbers_as_text(exchange.response))
+    (request,) = transport.requests
+    assert find_operation(f"{request.method} {request.target.partition('?')[0]}") is operation
+    assert wire_of(request) == exchange.wire
 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=range(len(FRAMES)))

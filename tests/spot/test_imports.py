@@ -11,7 +11,7 @@ import pytest
 
 import kraken.spot
 
-HEAVY = ("pydantic", "pydantic_core", "httpx", "httpcore", "websockets", "ssl", "yaml", "click", "msgspec")
+HEAVY = ("pydantic", "pydantic_core", "httpx", "httpcore", "aiohttp", "websockets", "ssl", "yaml", "click", "msgspec")
 MODELS = "kraken.spot.models"
 
 

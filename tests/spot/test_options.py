@@ -15,7 +15,7 @@ import pytest
 
 import kraken.runtime.httpx_transport as default_transport
 from kraken.exceptions import InvalidRequest, KrakenError, NotSent, ReplyLost
-from kraken.runtime import Options, Reply
+from kraken.runtime import Options, Reply, async_client
 from kraken.runtime.transport import Lost, Request
 
 from ..support import ADDED, ORDER, FakeTransport, Opener, field, refusal, reply
@@ -171,6 +171,7 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> type[Spy]:
     Spy.made, Spy.sent = [], []
+    monkeypatch.setattr(async_client, "_has_aiohttp", lambda: False)
     monkeypatch.setattr(httpx, "HTTPTransport", Spy)
     monkeypatch.setattr(httpx, "AsyncHTTPTransport", Spy)
     return Spy

@@ -106,7 +106,7 @@ async def _exchange(connection: Connection, data: bytes, request: Request) -> Re
         message, payload = await protocol.read()
         if message.code >= 200 or message.code == 101:
             break
-    headers = {name.lower().decode("ascii"): value.decode("latin-1") for name, value in message.raw_headers}
+    headers = {name.lower().decode("ascii"): value.decode("latin-1").strip() for name, value in message.raw_headers}
     body = b""
     if request.sink is not None and is_file(message.code, headers):
         async for piece in payload.iter_any():
@@ -207,7 +207,7 @@ def _not_connected(error: Exception, timeout: float) -> Exception:
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.os_error
     if isinstance(error, aiohttp.ClientResponseError):
-        return ConnectionError(f"the proxy answered HTTP {error.status}: {error.message}")
+        return ConnectionError(f"the proxy answered {error.status} {error.message}")
     if isinstance(error, TimeoutError):
         return TimeoutError(f"no connection within {timeout:g} s")
     return error

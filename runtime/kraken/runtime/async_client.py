@@ -149,7 +149,7 @@ def _has_aiohttp() -> bool:
     from aiohttp import __version__
 
     major, minor = __version__.split(".")[:2]
-    return (3, 11) <= (int(major), int(minor)) < (3, 15)
+    return (3, 12) <= (int(major), int(minor)) < (3, 15)
 
 
 class AsyncRestClient:
@@ -196,7 +196,7 @@ class AsyncRestClient:
                 counted here and not exceeded. Nothing is counted when left out.
             on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
             transport: Another HTTP library behind the `AsyncTransport` protocol. When left out it is aiohttp where
-                that is installed (the extra `speed`, version 3.11 to 3.14), else httpx.
+                that is installed (the extra `speed`, version 3.12 to 3.14), else httpx.
             sleep: Waits between retries.
 
         Raises:

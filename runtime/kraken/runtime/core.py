@@ -245,8 +245,12 @@ class Core:
         if isinstance(result, ExchangeError):
             if result.category == "rate_limit":
                 self.limits.refused(charge_of(operation, encoded.values))
-        elif operation.placed and not isinstance(result, KrakenError):
+        elif isinstance(result, KrakenError):
+            return
+        elif operation.placed:
             self.limits.placed(str(encoded.values.get("pair", "")), new_orders(operation, encoded.values, result))
+        elif operation.danger == "trades":
+            self.limits.changed(charge_of(operation, encoded.values).orders)
 
     def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
         if not operation.auth:

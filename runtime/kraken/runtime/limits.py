@@ -107,6 +107,15 @@ class Counter:
         self._value, self._at = max(self.value, self._limit.maximum), self._clock()
 
 
+class _Order:
+    """What is remembered of an order, under each of its ids."""
+
+    def __init__(self, pair: str, since: float) -> None:
+        self.pair = pair
+        self.since = since
+        """When it was placed, or last amended."""
+
+
 class Limits:
     """All counters of one API key: the REST counter, and the trading counter of each pair."""
 
@@ -118,7 +127,7 @@ class Limits:
         self.rest: Counter = Counter(tier.rest, clock)
         """The counter of private REST calls."""
         self._pairs: dict[str, Counter] = {}
-        self._orders: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._orders: OrderedDict[str, _Order] = OrderedDict()
 
     def trading(self, pair: str) -> Counter:
         """The trading counter of a pair, by the name that was used in the orders."""
@@ -150,18 +159,26 @@ class Limits:
         costs: dict[str, float] = {charge.pair: charge.cost} if charge.cost else {}
         for order in charge.orders or ("",):
             # Of an unknown order the worst is assumed: that it is new.
-            pair, since = self._orders.get(order, (charge.pair, self._clock()))
-            costs[pair] = costs.get(pair, 0.0) + _by_age(charge.ages, self._clock() - since)
+            known = self._orders.get(order) or _Order(charge.pair, self._clock())
+            costs[known.pair] = costs.get(known.pair, 0.0) + _by_age(charge.ages, self._clock() - known.since)
         return [(self.trading(name), cost) for name, cost in costs.items() if cost]
 
     def placed(self, pair: str, ids: Iterable[str]) -> None:
         """Remember orders, for the cost of changing them while they are young."""
         with self._lock:
+            placed = _Order(pair, self._clock())
             for order in ids:
-                self._orders[order] = (pair, self._clock())
+                self._orders[order] = placed
                 self._orders.move_to_end(order)
             while len(self._orders) > ORDERS_REMEMBERED:
                 self._orders.popitem(last=False)
+
+    def changed(self, orders: Iterable[str]) -> None:
+        """Orders were amended: their age counts from now."""
+        with self._lock:
+            for order in orders:
+                if order in self._orders:
+                    self._orders[order].since = self._clock()
 
     def refused(self, charge: Charge) -> None:
         """Kraken refused a call because of its limit."""
