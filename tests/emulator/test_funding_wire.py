@@ -17,7 +17,7 @@ from kraken.emulator.auth import Keys, signature_of
 from kraken.emulator.errors import Refusal, Words
 from kraken.emulator.problems import problem
 from kraken.emulator.schema import Mode
-from kraken.emulator.specs import load, specs_folder
+from kraken.emulator.specs import error_words, load, specs_folder
 
 from .beta import Beta
 from .conftest import Account
@@ -298,6 +298,15 @@ def test_problem_objects(words: Words, status: int, kind: str, title: str, sourc
         "data": None,
         "source": source,
     }
+
+
+@pytest.mark.parametrize("words", [each for each in Words if each.startswith(("EAPI:", "EFunding:", "TooMany"))])
+def test_problems_lead_back_to_the_error_table(words: Words) -> None:
+    found = problem(Refusal(words))
+    codes = {row["code"] for row in error_words(specs_folder())}
+    named = found["type"].rpartition(":")[2]
+    assert (named if named in codes else f"E{found['title'].replace(': ', ':')}") == words
+    assert words in codes
 
 
 def test_problems_are_those_of_the_examples() -> None:

@@ -267,8 +267,7 @@ def test_an_invalid_nonce_is_tried_once_more_but_not_for_orders(opener: Opener) 
 
 
 @pytest.mark.parametrize(
-    "code",
-    ["EAPI:Rate limit exceeded", "EService:Unavailable", "EAPI:Invalid key", "EGeneral:Temporary lockout", "EX:y"],
+    "code", ["EAPI:Invalid key", "EGeneral:Temporary lockout", "EOrder:Insufficient funds", "EX:y"]
 )
 def test_other_refusals_are_not_repeated(code: str) -> None:
     for call in (CALLS["balance"], CALLS["add"]):
@@ -276,6 +275,15 @@ def test_other_refusals_are_not_repeated(code: str) -> None:
         assert isinstance(result, ExchangeError)
         assert result.code == code
         assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded", "EService:Unavailable"])
+def test_refusals_that_pass_are_repeated_but_not_for_orders(code: str) -> None:
+    for call, sent in ((CALLS["balance"], 3), (CALLS["add"], 1), (CALLS["cancel"], 1), (CALLS["generic order"], 1)):
+        result, transport = outcome_of(call, refusal(code))
+        assert isinstance(result, ExchangeError)
+        assert result.code == code
+        assert len(transport.requests) == sent
 
 
 def test_warnings_come_beside_the_result(opener: Opener) -> None:

@@ -23,6 +23,7 @@ from kraken.exceptions import (
 )
 from kraken.runtime import Options, Reply, to_json
 from kraken.runtime.encoding import _argument, codec
+from kraken.runtime.forms import text as as_text
 from kraken.runtime.websocket.frames import UnknownFrame
 from kraken.spot import decode_message, decode_response, messages
 from kraken.spot.decode import find_operation
@@ -185,13 +186,9 @@ def test_requests(payload: Payload, opener: Opener) -> None:
             row["cl_ord_id"] = own
         assert json.loads(sent) == content
     else:
-        expected = {
-            name: str(value).lower() if value in (True, False) else str(value) for name, value in content.items()
-        }
-        assert {name: unquote_plus(value) for name, value in pairs_of(transport.last)} == {
-            **expected,
-            **({"cl_ord_id": own} if (own := "".join(made_up)) else {}),
-        }
+        expected = {**content, **dict.fromkeys(["cl_ord_id"] if made_up else [], "".join(made_up))}
+        found = {name: unquote_plus(value) for name, value in pairs_of(transport.last)}
+        assert found == {name: as_text(value) for name, value in expected.items()}
 
 
 ODD = [each for each in PAYLOADS if each.endpoint == "POST /0/private/*"]

@@ -706,6 +706,9 @@ class Builder:
         secrets = [wire for wire, item in schema.get("properties", {}).items() if "x-kraken-secret" in item]
         if secrets:
             module.template_data.setdefault(name, {})["secrets"] = secrets
+        if side == REQUEST and ("minProperties" in schema or "maxProperties" in schema):
+            members = schema.get("minProperties", 0), schema.get("maxProperties", len(schema["properties"]))
+            module.template_data.setdefault(name, {})["members"] = members
         if "x-kraken-rows" in schema:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
             module.template_data.setdefault(name, {}).update(entries=schema["x-kraken-rows"], entry_type=value.text)

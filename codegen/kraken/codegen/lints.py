@@ -19,6 +19,7 @@ RESERVED_CLASSES = frozenset(
         "Any",
         "Callable",
         "Channel",
+        "Choice",
         "ClassVar",
         "Decimal",
         "KeyedRows",

@@ -40,6 +40,16 @@ class AiohttpTransport:
     """Requests from coroutines of one event loop; connections are pooled."""
 
     def __init__(self, url: str, *, proxy: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
+        """Make a transport. Nothing is connected before the first request.
+
+        Args:
+            url: Address of the server; a path in it goes before the targets of all requests.
+            proxy: Address of an HTTP proxy; that of the environment when left out.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
+
+        Raises:
+            InvalidRequest: The proxy is a SOCKS proxy, or the environment's is not an address.
+        """
         self._url = url
         self._proxy = _Proxy.of(proxy_of(url, proxy))
         parts = urlsplit(url)

@@ -80,6 +80,9 @@ class _NoLock:
         pass
 
 
+_NO_LOCK = _NoLock()
+
+
 class _Claim:
     """Waits for a lock in a thread, which cannot be interrupted: a claim that was given up frees what it gets."""
 
@@ -223,7 +226,7 @@ class AsyncRestClient:
             # Not even a tool that prints the variables of each frame may show them.
             key = secret = ""
             raise error.with_traceback(None) from None
-        self._lock = _KeyLock(key_lock(key)) if self._core.signer and serialize else _NoLock()
+        self._lock = _KeyLock(key_lock(key)) if self._core.signer and serialize else _NO_LOCK
         self._sleep = sleep
         self._transport = transport
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -325,7 +328,7 @@ class AsyncRestClient:
         return self._core.prepare(method, uri, params, auth=auth, do_json=do_json)
 
     async def _drive(self, auth: bool, flow: Flow[T]) -> T:
-        return await drive_async(flow, self._open().send, self._lock if auth else _NoLock(), self._sleep)
+        return await drive_async(flow, self._open().send, self._lock if auth else _NO_LOCK, self._sleep)
 
     def _open(self) -> AsyncTransport:
         if self._closed:

@@ -32,6 +32,7 @@ from .operation import Encoded, Operation
 from .options import Options
 from .retry import Retries
 from .signing import SpotSigner, nonce_source
+from .tables import lift
 from .transport import Lost, Reply, Request, is_file
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .download import Download
+    from .encoding import Codec
     from .limits import Limits
 
 __all__ = ["Core"]
@@ -140,12 +142,12 @@ class Core:
             arguments = with_client_order_ids(operation, arguments, chosen.on_client_order_id)
         encoded = encode_arguments(operation, arguments, chosen.extra)
         facts = _identified(Facts(operation.name, sent=True), operation, encoded.values)
-        validate = codec(operation).result.validate_python
+        known = codec(operation)
 
         def decode(outcome: Reply | Lost) -> T | KrakenError:
             large = isinstance(outcome, Reply) and len(outcome.body) > LARGE
             with _collector_paused() if large else nullcontext():
-                result = self._decode(outcome, operation, facts, chosen, validate)
+                result: T | KrakenError = self._decode(outcome, operation, facts, chosen, known)
             self._account(operation, encoded, result)
             return result
 
@@ -288,13 +290,18 @@ class Core:
         operation: Operation[Any],
         facts: Facts,
         options: Options,
-        validate: Callable[[Any], T],
-    ) -> T | KrakenError:
-        result = self._unwrap(outcome, operation, facts, options)
+        known: Codec,
+    ) -> Any:
+        body, tables = b"", None
+        if isinstance(outcome, Reply):
+            body = outcome.body
+            if known.lazy and len(body) > LARGE:
+                body, tables = lift(body, known.lazy)
+        result = self._unwrap(outcome, operation, facts, options, body)
         if isinstance(result, KrakenError):
             return result
         try:
-            return validate(result)
+            return known.result.validate_python(result, context=tables)
         except ValueError as error:
             assert isinstance(outcome, Reply)
             # Its traceback would hold the reply, in which there may be a token.
@@ -310,8 +317,15 @@ class Core:
             unexpected.__cause__ = error
             return unexpected
 
-    def _unwrap(self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options) -> Any:
-        """The result inside of a reply, or the error that the reply or its loss means."""
+    def _unwrap(
+        self,
+        outcome: Reply | Lost,
+        operation: Operation[Any],
+        facts: Facts,
+        options: Options,
+        body: bytes | None = None,
+    ) -> Any:
+        """The result inside of a reply (or of a `body` made of it), or the error that the reply or its loss means."""
         from .envelopes import ENVELOPES, Unreadable
         from .json import MALFORMED
         from .json import decode as decode_json
@@ -321,7 +335,9 @@ class Core:
         if options.on_reply is not None:
             options.on_reply(outcome)
         try:
-            result = ENVELOPES[operation.envelope](decode_json(outcome.body), outcome.status, self.table, facts)
+            result = ENVELOPES[operation.envelope](
+                decode_json(outcome.body if body is None else body), outcome.status, self.table, facts
+            )
         except (Unreadable, *MALFORMED) as error:
             what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
             return self._unknown(what, operation, facts._replace(body=outcome.body), error)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from keyword import iskeyword
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
 from .forms import bracketed, form, segment
 from .json import WIRE, encode
+from .models import LazyRows
 from .operation import Encoded, Operation
 
 __all__ = ["Codec", "codec", "encode_arguments", "validated"]
@@ -25,6 +26,8 @@ class Codec(NamedTuple):
     wire_names: dict[str, str]
     """Python name to Kraken's name, in Kraken's order."""
     result: TypeAdapter[Any]
+    lazy: frozenset[str]
+    """Names of the tables in the result that are left as text."""
 
 
 @cache
@@ -34,7 +37,17 @@ def codec(operation: Operation[Any]) -> Codec:
     request: type[BaseModel] = module.REQUESTS[operation.name]
     request.model_rebuild()
     wire_names = {name: field.alias or name for name, field in request.model_fields.items()}
-    return Codec(request, wire_names, _adapter(module.RESULTS[operation.name]))
+    result = module.RESULTS[operation.name]
+    return Codec(request, wire_names, _adapter(result), frozenset(_lazy_fields(result)))
+
+
+def _lazy_fields(hint: Any) -> Iterator[str]:
+    for inside in get_args(hint):
+        yield from _lazy_fields(inside)
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        for name, field in hint.model_fields.items():
+            if any(isinstance(each, type) and issubclass(each, LazyRows) for each in get_args(field.annotation)):
+                yield field.alias or name
 
 
 def _adapter(result: Any) -> TypeAdapter[Any]:
@@ -89,9 +102,12 @@ def validated(name: str, model: type[BaseModel], given: Mapping[str, Any]) -> Ba
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
     field, *inside = error["loc"]
-    where = ".".join(map(str, (_argument(field), *inside)))
+    names = {each.alias: name for name, each in model.model_fields.items()}
+    where = ".".join(map(str, (_argument(names.get(field, field)), *inside)))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown argument; allowed: {', '.join(map(_argument, model.model_fields))}"
+        return (
+            f"{where}: unknown argument; allowed: {', '.join(map(_argument, _owner(model, error['loc']).model_fields))}"
+        )
     if error["type"] == "missing":
         return f"{where}: missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -99,6 +115,24 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         message = f"allowed: {error['ctx']['expected']}"
     shown = "" if message.startswith(repr(error["input"])) else f"{error['input']!r}: "
     return f"{where}: {shown}{message}"
+
+
+def _owner(model: type[BaseModel], at: Iterable[str | int]) -> type[BaseModel]:
+    """The model in which a place is, which may be one inside of another."""
+    for part in at:
+        fields = model.model_fields
+        field = next((each for name, each in fields.items() if part in (name, each.alias)), None)
+        if field is not None:
+            model = next(_models(field.annotation), model)
+            model.model_rebuild()
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def _argument(field: str) -> str:

@@ -14,14 +14,16 @@ from pydantic import (
     ModelWrapValidatorHandler,
     SerializationInfo,
     TypeAdapter,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import core_schema
 
 from .errors import DecodeError
-from .json import WIRE
+from .json import WIRE, decode
+from .tables import Tables
 
-__all__ = ["KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row"]
+__all__ = ["Choice", "KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row"]
 
 T = TypeVar("T", bound=type)
 R = TypeVar("R")
@@ -87,9 +89,16 @@ class LazyRows(Sequence[R]):
     row: ClassVar[type]
     _adapters: ClassVar[dict[type, TypeAdapter[Any]]] = {}
 
-    def __init__(self, raw: list[Any]) -> None:
-        self._raw = raw
+    def __init__(self, raw: list[Any] | bytes) -> None:
+        self._held = raw
         self._rows: list[R] | None = None
+
+    @property
+    def _raw(self) -> list[Any]:
+        if isinstance(self._held, bytes):
+            self._held = decode(self._held)
+        assert not isinstance(self._held, bytes)
+        return self._held
 
     @classmethod
     def _adapter(cls) -> TypeAdapter[Any]:
@@ -134,14 +143,16 @@ class LazyRows(Sequence[R]):
         return self._raw
 
     @classmethod
-    def _of(cls, raw: Any) -> Self:
+    def _of(cls, raw: Any, info: ValidationInfo) -> Self:
+        if isinstance(info.context, Tables) and (text := info.context.get(raw)) is not None:
+            return cls(text)
         if not isinstance(raw, list):
             raise ValueError(f"a {type(raw).__name__} is not a list of rows")
         return cls(raw)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: type, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._of, serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
         )
 
@@ -160,6 +171,23 @@ class RequestModel(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", defer_build=True, populate_by_name=True, protected_namespaces=()
     )
+
+
+class Choice(RequestModel):
+    """An object of whose members only some may be given together."""
+
+    members: ClassVar[tuple[int, int]]
+    """How many at least, and at most."""
+
+    @model_validator(mode="after")
+    def _count(self) -> Self:
+        known = type(self).model_fields
+        given = [name for name in known if getattr(self, name) is not None]
+        least, most = self.members
+        if not least <= len(given) <= most:
+            count = f"exactly {least}" if least == most else f"{least} to {most}"
+            raise ValueError(f"{' and '.join(given) or 'nothing'} given; allowed: {count} of {', '.join(known)}")
+        return self
 
 
 class _Optional:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from kraken.runtime.models import RequestModel, ResponseModel
+from kraken.runtime.models import Choice, RequestModel, ResponseModel
 from kraken.runtime.types import AmountText, DecimalText, TimestampText
 
 
@@ -771,8 +771,10 @@ class FundingCurrentFee(RequestModel):
     """Kraken refuses the withdrawal when the fee is above this."""
 
 
-class FundingDepositStatusFilter(RequestModel):
+class FundingDepositStatusFilter(Choice):
     """Several statuses, or a range of them; exactly one of the two."""
+
+    members = (1, 1)
 
     any_of: Annotated[
         list[Literal["initial", "pending", "settled", "success", "failure"]] | None, Field(alias="list", min_length=1)
@@ -782,9 +784,11 @@ class FundingDepositStatusFilter(RequestModel):
     """From one status to another."""
 
 
-class FundingDepositStatusRange(RequestModel):
+class FundingDepositStatusRange(Choice):
     """A range of statuses with both ends, in the order `initial`, `pending`, `settled`, `success`, `failure`; an end
     may be left open."""
+
+    members = (1, 2)
 
     start: Literal["initial", "pending", "settled", "success", "failure"] | None = None
     """The first status."""
@@ -803,8 +807,10 @@ class FundingFeeToPay(RequestModel):
     """Whether the amount has the fee in it. With a quoted fee it must be what the quote was asked for with."""
 
 
-class FundingMethodOrNetworkFilter(RequestModel):
+class FundingMethodOrNetworkFilter(Choice):
     """A method or a network; exactly one of them."""
+
+    members = (1, 1)
 
     method_id: Annotated[StrictStr | None, Field(pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")] = (
         None
@@ -834,8 +840,10 @@ class FundingQuotedFee(RequestModel):
     """How the fee of a tokenized asset (xStocks) is counted."""
 
 
-class FundingScopeFilter(RequestModel):
+class FundingScopeFilter(Choice):
     """A method, a network or a group of networks; exactly one of them."""
+
+    members = (1, 1)
 
     method_id: Annotated[StrictStr | None, Field(pattern="^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")] = (
         None
