@@ -250,15 +250,19 @@ class Renderer:
         if product.channels or product.methods:
             self._websocket(product, name)
             exports[f"{name}WSClient"] = ".websocket"
-            if any(channel.name == "book" for channel in product.channels):
+            channels = {channel.name for channel in product.channels}
+            if "book" in channels:
                 self._write(
                     f"{folder}/orderbook.py",
                     "orderbook.py.jinja2",
                     product.websocket_sources,
                     product=product,
                     name=name,
+                    base=f"{name}Sockets",
+                    level3="level3" in channels,
                 )
                 exports[f"{name}OrderBookClient"] = ".orderbook"
+                exports |= {f"{name}Level3BookClient": ".orderbook"} if "level3" in channels else {}
         for module in product.modules.values():
             if module.module != "messages":
                 self._models(product, module)
@@ -365,6 +369,7 @@ class Renderer:
             product.websocket_sources,
             product=product,
             name=f"{name}WSClient",
+            base=f"{name}Sockets",
             channels=product.channels,
             methods=product.methods,
             token=self._token(product, name),

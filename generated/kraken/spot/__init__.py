@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from .client import SpotClient as SpotClient
     from .decode import decode_message as decode_message
     from .decode import decode_response as decode_response
+    from .orderbook import SpotLevel3BookClient as SpotLevel3BookClient
     from .orderbook import SpotOrderBookClient as SpotOrderBookClient
     from .websocket import SpotWSClient as SpotWSClient
 
 _LAZY = {
     "SpotAsyncClient": ".async_client",
     "SpotClient": ".client",
+    "SpotLevel3BookClient": ".orderbook",
     "SpotOrderBookClient": ".orderbook",
     "SpotWSClient": ".websocket",
     "decode_message": ".decode",
@@ -25,6 +27,7 @@ _LAZY = {
 __all__ = [
     "SpotAsyncClient",
     "SpotClient",
+    "SpotLevel3BookClient",
     "SpotOrderBookClient",
     "SpotWSClient",
     "decode_message",

@@ -5,25 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+from kraken.runtime.orderbook import OrderBook
+from kraken.runtime.orderbook3 import Level3Book
 from kraken.runtime.websocket.books import OrderBookClient
-from kraken.runtime.websocket.pacing import ConnectBudget
-from kraken.runtime.websocket.protocol import Channel, Method, Socket
+from kraken.runtime.websocket.protocol import Channel
 
-from .websocket import BOOK, SpotWSClient
+from .websocket import BOOK, LEVEL3, SpotSockets
 
-__all__ = ["SpotOrderBookClient"]
+__all__ = ["SpotLevel3BookClient", "SpotOrderBookClient"]
 
 
-class SpotOrderBookClient(OrderBookClient):
+class SpotOrderBookClient(SpotSockets, OrderBookClient[OrderBook]):
     """Keeps the order books of some pairs: every message verified by its checksum, a wrong or stale book never shown."""
 
     book_channel: ClassVar[Channel] = BOOK
-    sockets: ClassVar[Mapping[str, Socket]] = SpotWSClient.sockets
-    channels: ClassVar[Mapping[str, Channel]] = SpotWSClient.channels
-    methods: ClassVar[Mapping[str, Method]] = SpotWSClient.methods
-    decoder: ClassVar[str] = SpotWSClient.decoder
-    encoder: ClassVar[str] = SpotWSClient.encoder
-    connect_budget: ClassVar[ConnectBudget] = SpotWSClient.connect_budget
+    book_type: ClassVar[type[OrderBook]] = OrderBook
+
+
+class SpotLevel3BookClient(SpotSockets, OrderBookClient[Level3Book]):
+    """Keeps the single orders of some pairs, each price a queue: every message verified by its checksum, which proves
+    the queues too, and a wrong or stale book never shown. It needs an API key.
+    """
+
+    book_channel: ClassVar[Channel] = LEVEL3
+    book_type: ClassVar[type[Level3Book]] = Level3Book
