@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from kraken.emulator import Emulator
@@ -181,20 +182,26 @@ def test_books_of_single_orders_agree_with_books_of_levels(emulator: Emulator, d
             await books.add_book(list(SYMBOLS))
             await plain.add_book(list(SYMBOLS))
             for _ in range(5):
-                emulator.tick(100)
+                emulator.tick(300)
                 for symbol in SYMBOLS:
-                    await until(lambda symbol=symbol: agree(plain.book(symbol), books.book(symbol)))  # type: ignore[misc]
+                    wanted = depth_of(emulator, symbol, depth)
+                    await until(lambda symbol=symbol, wanted=wanted: shown(plain.book(symbol)) == wanted)  # type: ignore[misc]
+                    await until(lambda symbol=symbol, wanted=wanted: shown(books.book(symbol)) == wanted)  # type: ignore[misc]
             assert all(books.book(symbol).verified > 50 for symbol in SYMBOLS)
 
     run(scenario)
 
 
-def agree(levels: OrderBook, orders: Level3Book) -> bool:
-    """Whether two books show the same prices and quantities."""
-    shown = [
-        [(level.price, level.qty) for side in (book.bids(), book.asks()) for level in side] for book in (levels, orders)
-    ]
-    return levels.valid and orders.valid and shown[0] == shown[1]
+def shown(book: OrderBook | Level3Book) -> list[tuple[Decimal, Decimal]]:
+    """Prices and quantities, asks before bids."""
+    return [(level.price, level.qty) for level in (*book.asks(), *book.bids())]
+
+
+def depth_of(emulator: Emulator, symbol: str, count: int) -> list[tuple[Decimal, Decimal]]:
+    """The same as REST tells it."""
+    reply = httpx.get(f"{emulator.spot_url}/0/public/Depth", params={"pair": symbol, "count": count})
+    (book,) = reply.json()["result"].values()
+    return [(Decimal(price), Decimal(qty)) for price, qty, _ in (*book["asks"], *book["bids"])]
 
 
 def test_one_wrong_checksum_hurts_one_symbol_only(emulator: Emulator) -> None:

@@ -329,8 +329,8 @@ class Builder:
             source, schema = (*source, "properties", name), schema.get("properties", {}).get(name, {})
         home, pointer, row = self._deref(where, (*source, "items"), schema.get("items", {}))
         if key["error"] not in row.get("properties", {}):
-            rows = "result" if name is None else f"rows of {name!r}"
-            what = f"x-kraken-row-errors: the {rows} have no {key['error']!r}"
+            rows = "the rows of the result" if name is None else f"the rows of {name!r}"
+            what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
             self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
             return
         module = self._messages_module(home) if side == STREAM else self._module(home)
