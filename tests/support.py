@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, cast
 
 from kraken.runtime.async_client import AsyncGroup
+from kraken.runtime.pagination import AsyncPages, Pages
 from kraken.runtime.transport import Lost, Reply, Request
 from kraken.spot import SpotAsyncClient, SpotClient
 
@@ -155,10 +156,18 @@ class Opener:
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)
 
+    def all(self, pages: Any) -> list[Any]:
+        """The items of all pages, in either colour."""
+        return list(pages) if isinstance(pages, Pages) else self._runner.run(_all(pages))
+
     def close(self) -> None:
         for client in self._opened:
             client.close()
         self._runner.close()
+
+
+async def _all(pages: AsyncPages[Any]) -> list[Any]:
+    return [item async for item in pages]
 
 
 def numbers_as_text(text: str | bytes) -> Any:

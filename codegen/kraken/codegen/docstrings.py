@@ -94,9 +94,7 @@ def iterator_doc(operation: Operation, indent: int) -> str:
         ("options", "Timeout, headers and further parameters of each call."),
     ]
     sections = _section("Args", [*_arguments(operation.page_fields), *further], indent)
-    shown = (
-        "An iterator that fetches the next page when it is needed; its `cursor` continues after the last fetched page."
-    )
+    shown = "An iterator that fetches the next page when it is needed; its `cursor` continues after the last item that came."
     sections += _section("Returns", [("", shown)], indent)
     summary = f"Iterate over all pages of `{operation.name}`, whose documentation tells the rest."
     description = "Items that two pages have in common come once. Errors are those of the call, raised while iterating."

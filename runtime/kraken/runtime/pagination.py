@@ -23,70 +23,75 @@ class Progress(NamedTuple):
 
     pages: int
     items: int
+    """Items of all pages so far, without repeated ones."""
     total: int | None
     """Items over all pages, where Kraken tells."""
     cursor: Any
-    """Give it as `cursor` to continue after this page."""
+    """Give it as `cursor` to continue after this page; after the last one, for what is new by then."""
 
 
 class Paging:
-    """The state of one iteration."""
+    """Where one iteration stands: what to ask for next, and what is new in a page."""
 
-    def __init__(
-        self, operation: Operation[Any], arguments: Mapping[str, Any], cursor: Any, max_items: int | None
-    ) -> None:
+    def __init__(self, operation: Operation[Any], arguments: Mapping[str, Any], cursor: Any) -> None:
         assert operation.pagination is not None
-        pagination = operation.pagination
-        if max_items is not None and max_items < 0:
-            raise InvalidRequest(f"max_items: {max_items} is not allowed; allowed: 0 or more", Facts(sent=False))
-        self._pagination = pagination
+        pagination = self._pagination = operation.pagination
         self._path = {name: value for name, value in arguments.items() if name in operation.path_fields}
         self._arguments = {name: value for name, value in arguments.items() if name != pagination.parameter}
         given = arguments.get(pagination.parameter)
-        self.cursor = cursor if cursor is not None else given if given is not None else pagination.first
-        self._max = max_items
+        start = cursor if cursor is not None else given if given is not None else pagination.first
+        self.cursor, self._skip = start if isinstance(start, list | tuple) else (start, 0)
+        self._page: Any = None
+        self._asked: set[Any] = set()
         self._border: frozenset[Any] = frozenset()
+        self._stale = 0
         self.pages = self.items = 0
         self.total: int | None = None
-        self.done = max_items == 0
+        self.done = False
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the next page."""
-        alone = self._pagination.alone and self.pages > 0
-        further = self._path if alone else self._arguments
-        return {**further, self._pagination.parameter: self.cursor}
+        alone = self._pagination.alone and self.cursor not in (None, self._pagination.first)
+        return {**(self._path if alone else self._arguments), self._pagination.parameter: self.cursor}
 
-    def take(self, result: Any) -> list[Any]:
-        """What is new in a page; decides whether there is another."""
+    def take(self, result: Any) -> list[tuple[int, Any]]:
+        """What is new in a page, with its place there; decides whether there is another."""
         pagination = self._pagination
         entries = _entries(result, pagination.items)
         keys = [_identity(entry, pagination.id) for entry in entries]
-        fresh = [entry for entry, key in zip(entries, keys, strict=True) if key is None or key not in self._border]
+        placed = enumerate(zip(entries, keys, strict=True))
+        fresh = [(place, entry) for place, (entry, key) in placed if key is None or key not in self._border]
         self._border = frozenset(keys)
+        total = _member(result, pagination.total) if pagination.total else None
+        self._stale = self._stale + 1 if not fresh and total == self.total else 0
+        self.total = total
+        self._page = self.cursor
+        self._asked.add(self.cursor)
+        self._advance(result, len(entries))
+        fresh = [(place, entry) for place, entry in fresh if place >= self._skip]
+        self._skip = 0
         self.pages += 1
-        if pagination.total:
-            self.total = _member(result, pagination.total)
-        self._advance(result, len(entries), bool(fresh))
-        if self._max is not None and self.items + len(fresh) >= self._max:
-            fresh = fresh[: self._max - self.items]
-            self.done = True
         self.items += len(fresh)
         return fresh
 
-    def _advance(self, result: Any, count: int, fresh: bool) -> None:
-        pagination, before = self._pagination, self.cursor
+    def _advance(self, result: Any, count: int) -> None:
+        pagination = self._pagination
         if pagination.style == "offset":
-            self.cursor = (before or 0) + count
+            self.cursor = (self.cursor or 0) + count
             reached = self.total is not None and self.cursor >= self.total
-            self.done = count == 0 or reached or (self.total is None and count < pagination.page_size)
+            # One page without anything new is what many new items push away; two are an exchange that goes in circles.
+            over = self._stale > 1 or (self.total is None and count < pagination.page_size)
+            self.done = count == 0 or reached or over
             return
-        self.cursor = _member(result, pagination.next) or None
-        # Without a new value, or with nothing new behind it, the end is reached: asking on would go round in circles.
-        self.done = self.cursor is None or self.cursor == before or (pagination.style == "since" and not fresh)
+        following = _member(result, pagination.next) or None
+        self.done = following is None or following in self._asked or (pagination.style == "since" and self._stale > 0)
+        self.cursor = self.cursor if following is None and pagination.style == "since" else following
 
-    @property
-    def progress(self) -> Progress:
-        return Progress(self.pages, self.items, self.total, self.cursor)
+    def cursor_at(self, place: int) -> Any:
+        """Where to continue with an entry of the last page."""
+        if self._pagination.style == "offset":
+            return (self._page or 0) + place
+        return self._page if place == 0 and self._page is not None else (self._page, place)
 
 
 def _entries(result: Any, where: str) -> list[Any]:
@@ -107,7 +112,12 @@ def _member(result: Any, name: str) -> Any:
 def _identity(entry: Any, by: str) -> Any:
     if by == "@key":
         return entry[0]
-    return entry if by == "@item" else _member(entry, by)
+    key = entry if by == "@item" else _member(entry, by)
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
 
 
 class _Base(Generic[T]):
@@ -119,24 +129,39 @@ class _Base(Generic[T]):
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
     ) -> None:
-        self._paging = Paging(operation, arguments, cursor, max_items)
-        self._waiting: deque[T] = deque()
+        if max_items is not None and max_items < 0:
+            raise InvalidRequest(f"max_items: {max_items} is not allowed; allowed: 0 or more", Facts(sent=False))
+        self._paging = Paging(operation, arguments, cursor)
+        self._waiting: deque[tuple[int, T]] = deque()
+        self._left = max_items
         self._on_page = on_page
 
     @property
     def cursor(self) -> Any:
-        """Where the page after the last one that was fetched begins; None when there was no other."""
+        """Give it as `cursor` to continue after the last item that came; None when all have come."""
+        if self._waiting:
+            return self._paging.cursor_at(self._waiting[0][0])
         return None if self._paging.done else self._paging.cursor
 
     @property
     def progress(self) -> Progress:
         """How far the iteration has come."""
-        return self._paging.progress
+        paging = self._paging
+        return Progress(paging.pages, paging.items, paging.total, paging.cursor)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._left == 0 or (self._paging.done and not self._waiting)
 
     def _take(self, result: Any) -> None:
         self._waiting.extend(self._paging.take(result))
         if self._on_page is not None:
-            self._on_page(self._paging.progress)
+            self._on_page(self.progress)
+
+    def _next(self) -> T:
+        if self._left is not None:
+            self._left -= 1
+        return self._waiting.popleft()[1]
 
 
 class Pages(_Base[T], Iterator[T]):
@@ -155,11 +180,11 @@ class Pages(_Base[T], Iterator[T]):
         self._fetch = fetch
 
     def __next__(self) -> T:
-        while not self._waiting:
-            if self._paging.done:
-                raise StopIteration
+        while not self._waiting and not self._is_over:
             self._take(self._fetch(self._paging.arguments()))
-        return self._waiting.popleft()
+        if self._is_over:
+            raise StopIteration
+        return self._next()
 
 
 class AsyncPages(_Base[T], AsyncIterator[T]):
@@ -178,8 +203,8 @@ class AsyncPages(_Base[T], AsyncIterator[T]):
         self._fetch = fetch
 
     async def __anext__(self) -> T:
-        while not self._waiting:
-            if self._paging.done:
-                raise StopAsyncIteration
+        while not self._waiting and not self._is_over:
             self._take(await self._fetch(self._paging.arguments()))
-        return self._waiting.popleft()
+        if self._is_over:
+            raise StopAsyncIteration
+        return self._next()

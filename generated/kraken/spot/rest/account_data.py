@@ -430,8 +430,8 @@ class AccountData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Orders and trades - Query closed orders & trades.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-closed-orders
@@ -695,8 +695,8 @@ class AccountData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Orders and trades - Query closed orders & trades.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-trade-history
@@ -973,8 +973,8 @@ class AccountData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Data - Query ledger entries.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-ledgers

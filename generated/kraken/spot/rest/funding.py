@@ -236,8 +236,8 @@ class Funding(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Deprecated by Kraken: use funding_beta.list_funding_deposits_v1.
         API key permission: Funds permissions - Query.
@@ -541,8 +541,8 @@ class Funding(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Deprecated by Kraken: use funding_beta.list_funding_withdrawals_v1.
         API key permission: Funds permissions - Withdraw or Data - Query ledger entries.

@@ -320,8 +320,8 @@ class MarketData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Needs no API key.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-ohlc-data
@@ -495,8 +495,8 @@ class MarketData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Needs no API key.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-recent-trades
@@ -582,8 +582,8 @@ class MarketData(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Needs no API key.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-recent-spreads

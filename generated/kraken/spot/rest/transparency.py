@@ -127,8 +127,8 @@ class Transparency(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Needs no API key.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/get-post-trade-data

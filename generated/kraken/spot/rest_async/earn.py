@@ -247,8 +247,8 @@ class AsyncEarn(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: any.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/list-strategies

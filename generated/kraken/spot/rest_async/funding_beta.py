@@ -247,8 +247,8 @@ class AsyncFundingBeta(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Funds permissions - Query.
         Kraken's page: https://docs.kraken.com/api-reference/funding-beta/list-funding-methods
@@ -458,8 +458,8 @@ class AsyncFundingBeta(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Funds permissions - Query.
         Kraken's page: https://docs.kraken.com/api-reference/funding-beta/list-funding-addresses
@@ -710,8 +710,8 @@ class AsyncFundingBeta(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Funds permissions - Query.
         Kraken's page: https://docs.kraken.com/api-reference/funding-beta/list-funding-claimed-addresses-v2
@@ -830,8 +830,8 @@ class AsyncFundingBeta(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Funds permissions - Query.
         Kraken's page: https://docs.kraken.com/api-reference/funding-beta/list-funding-deposits
@@ -952,8 +952,8 @@ class AsyncFundingBeta(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Funds permissions - Query.
         Kraken's page: https://docs.kraken.com/api-reference/funding-beta/list-funding-withdrawals

@@ -223,8 +223,8 @@ class Trading(Group):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         API key permission: Query orders.
         Kraken's page: https://docs.example.com/get-open-orders

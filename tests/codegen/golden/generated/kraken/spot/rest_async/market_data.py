@@ -91,8 +91,8 @@ class AsyncMarketData(AsyncGroup):
             options: Timeout, headers and further parameters of each call.
 
         Returns:
-            An iterator that fetches the next page when it is needed; its `cursor` continues after the last
-            fetched page.
+            An iterator that fetches the next page when it is needed; its `cursor` continues after the last item
+            that came.
 
         Needs no API key.
         Kraken's page: https://docs.example.com/get-candles
