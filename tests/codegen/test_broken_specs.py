@@ -658,6 +658,28 @@ CASES = {
             ),
         ),
     ),
+    "pace by a parameter that is not there": Case(
+        STREAMS,
+        "x-kraken-unsubscribe: [symbol]",
+        "x-kraken-unsubscribe: [symbol]\n    x-kraken-pace: {parameter: depth, costs: {'10': 5}, unless_given: 5, per_second: 200}",
+        (
+            (
+                "x-kraken-pace",
+                "x-kraken-pace: no parameter 'depth'; allowed: symbol, snapshot",
+            ),
+        ),
+    ),
+    "row error of a method without rows": Case(
+        STREAMS,
+        "x-kraken-one-of: [[order_id, cl_ord_id]]",
+        "x-kraken-one-of: [[order_id, cl_ord_id]]\n    x-kraken-row-errors: {error: error}",
+        (
+            (
+                "x-kraken-row-errors",
+                "x-kraken-row-errors: the rows of the result have no 'error'",
+            ),
+        ),
+    ),
     # ------------------------------------------------------------------ names that must exist, or be the only ones
     "order id that is no field": Case(
         TRADING,

@@ -78,7 +78,7 @@ def test_catalogue_has_what_the_specs_have(catalogue: list[dict[str, Any]]) -> N
             "subscribe" if facts["x-kraken-kind"] == "channel" else facts["address"],
             document["servers"][facts["servers"][0]["$ref"].rpartition("/")[2]]["pathname"],
             facts["x-kraken-auth"],
-            facts.get("deprecated") == "true",
+            "x-kraken-replaced-by" in facts,
         )
         for _, document in documents(SPECS)
         for facts in document.get("channels", {}).values()

@@ -154,6 +154,15 @@ def public(emulator: Emulator) -> Iterator[Socket]:
 
 
 @pytest.fixture
+def level3(emulator: Emulator, account: Account) -> Iterator[Socket]:
+    token = account.call("GetWebSocketsToken")["token"]
+    with connect(f"{emulator.spot_ws_level3_url}/v2", compression=None) as connection:
+        socket = Socket(connection, token)
+        assert socket.next()["channel"] == "status"
+        yield socket
+
+
+@pytest.fixture
 def private(emulator: Emulator, account: Account) -> Iterator[Socket]:
     token = account.call("GetWebSocketsToken")["token"]
     with connect(f"{emulator.spot_ws_auth_url}/v2", compression=None) as connection:

@@ -106,9 +106,10 @@ def test_answers_are_what_the_specs_say(account: Account, operation: Operation) 
 
 
 def test_public_frames_are_what_the_specs_say(emulator: Emulator, public: Socket) -> None:
-    names = ("ticker", "book", "trade", "instrument")
+    names = ("ticker", "book", "trade", "instrument", "ohlc")
     for name in names:
-        symbols = {} if name == "instrument" else {"symbol": ["BTC/USD", "SHIB/USD"]}
+        symbols: dict[str, Any] = {} if name == "instrument" else {"symbol": ["BTC/USD", "SHIB/USD"]}
+        symbols |= {"interval": 5} if name == "ohlc" else {}
         public.ask("subscribe", channel=name, **symbols, snapshot=True)
     frames = public.next_after_ping()
     emulator.tick(60)
@@ -123,6 +124,16 @@ def test_public_frames_are_what_the_specs_say(emulator: Emulator, public: Socket
     assert seen == {(name, kind) for name in names for kind in ("snapshot", "update")} | {("status", "update")}
 
 
+def test_frames_of_single_orders_are_what_the_specs_say(emulator: Emulator, level3: Socket) -> None:
+    check_granted(level3.result("subscribe", channel="level3", symbol=["BTC/USD"]))
+    emulator.tick(120, "BTC/USD")
+    frames = [each for each in level3.next_after_ping() if "channel" in each]
+    events = {row.get("event") for each in frames for row in each["data"][0]["bids"] + each["data"][0]["asks"]}
+    assert events == {None, "add", "modify", "delete"}
+    for frame in frames:
+        check(MESSAGES["Level3Message"], frame)
+
+
 def check_granted(result: dict[str, Any]) -> None:
     channel = result.pop("channel")
     check(MESSAGES[f"{channel.title()}Subscribed"], result)
@@ -132,12 +143,22 @@ def test_replies_are_what_the_specs_say(emulator: Emulator, private: Socket) -> 
     check_granted(private.result("subscribe", channel="executions", snap_trades=True))
     check_granted(private.result("subscribe", channel="balances"))
     order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "order_qty": 0.01, "limit_price": 60000}
+    batched = {name: value for name, value in order.items() if name != "symbol"} | {"order_userref": 8}
     replies = [
         private.reply("add_order", **order, cl_ord_id="a", time_in_force="gtd", expire_time="2099-01-01T00:00:00Z"),
         private.reply("amend_order", cl_ord_id="a", order_qty=0.02),
         private.reply("cancel_order", cl_ord_id=["a"]),
         private.reply("cancel_order", cl_ord_id=["a"]),
+        added := private.reply("add_order", **order, order_userref=7),
+        private.reply("edit_order", order_id=added["result"]["order_id"], symbol="BTC/USD", limit_price=60001),
+        private.reply("batch_add", symbol="BTC/USD", orders=[batched, {**batched, "order_qty": 1000}]),
+        private.reply("batch_cancel", orders=[8, 9]),
+        private.reply("cancel_all_orders_after", timeout=60),
+        private.reply("cancel_all_orders_after", timeout=0),
+        private.reply("cancel_all"),
     ]
+    assert [each.get("error") for each in replies] == [None] * 3 + ["EOrder:Unknown order"] + [None] * 7
+
     for reply in replies:
         check(MESSAGES[f"{''.join(map(str.title, reply['method'].split('_')))}Reply"], reply)
     check(MESSAGES["PingReply"], private.reply("ping"))

@@ -221,7 +221,8 @@ def test_the_life_of_an_emulator() -> None:
     emulator.stop()
     with emulator:
         base64.b64decode(emulator.secret, validate=True)
-        assert len({emulator.spot_url, emulator.spot_ws_url, emulator.spot_ws_auth_url}) == 3
+        addresses = (emulator.spot_url, emulator.spot_ws_url, emulator.spot_ws_auth_url, emulator.spot_ws_level3_url)
+        assert len({*addresses}) == 4
         with pytest.raises(RuntimeError, match="once"):
             emulator.start()
         with pytest.raises(OSError, match="in use"):
@@ -249,7 +250,7 @@ def test_as_a_program(number: signal.Signals) -> None:
     with process:
         assert process.stdout is not None
         where = json.loads(process.stdout.readline())
-        assert set(where) == {"spot_url", "spot_ws_url", "spot_ws_auth_url", "key", "secret"}
+        assert set(where) == {"spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "key", "secret"}
         assert httpx.get(f"{where['spot_url']}/0/public/Time").json()["error"] == []
         process.send_signal(number)
         assert process.wait(5) == 0

@@ -216,7 +216,7 @@ class Builder:
             source=document.name,
         )
         if rows := raw.get("x-kraken-row-errors"):
-            self._row_errors(document, at, raw, rows)
+            self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
         self._remember_rows(document, at, raw)
@@ -320,16 +320,22 @@ class Builder:
             if field.attribute != field.wire:
                 module.aliases[f"{class_name}.{field.wire}"] = field.attribute
 
-    def _row_errors(self, document: Document, at: Pointer, raw: Json, key: Json) -> None:
+    def _row_errors(
+        self, document: Document, at: Pointer, key: Json, result: tuple[Document, Pointer, Json], side: str
+    ) -> None:
         """Rows of a batch show their error as an exception."""
-        where, source, schema = self._result_schema(document, at, raw)
-        items = schema.get("properties", {}).get(key["rows"], {}).get("items", {})
-        home, pointer, row = self._deref(where, (*source, "properties", key["rows"], "items"), items)
+        where, source, schema = result
+        name = key.get("rows")
+        if name is not None:
+            source, schema = (*source, "properties", name), schema.get("properties", {}).get(name, {})
+        home, pointer, row = self._deref(where, (*source, "items"), schema.get("items", {}))
         if key["error"] not in row.get("properties", {}):
-            what = f"x-kraken-row-errors: the rows of {key['rows']!r} have no {key['error']!r}"
+            rows = "the rows of the result" if name is None else f"the rows of {name!r}"
+            what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
             self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
             return
-        self._module(home).template_data.setdefault(str(pointer[-1]), {})["row_error"] = key["error"]
+        module = self._messages_module(home) if side == STREAM else self._module(home)
+        module.template_data.setdefault(str(pointer[-1]), {})["row_error"] = key["error"]
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
         """Types of the maps that a result has, for looking orders up in them."""
@@ -428,6 +434,7 @@ class Builder:
                 server.get("x-kraken-token", ""),
                 budget.get("attempts", 0),
                 budget.get("seconds", 0),
+                server.get("x-kraken-on-demand", False),
             )
             if product.sockets.setdefault(name, socket) != socket:
                 self._problem(
@@ -465,7 +472,7 @@ class Builder:
             "description": raw["description"],
             "url": raw["externalDocs"]["url"],
             "examples": tuple(raw["x-kraken-wire-examples"]),
-            "deprecated": raw.get("deprecated", False),
+            "deprecated": "x-kraken-replaced-by" in raw,  # AsyncAPI has no word for it
             "replaced_by": raw.get("x-kraken-replaced-by", ""),
         }
 
@@ -509,6 +516,7 @@ class Builder:
             subscribed=subscribed,
             fields=tuple(fields),
             unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
+            pace=self._pace(document, at, raw, fields),
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -524,6 +532,8 @@ class Builder:
         result = frame["properties"].get("result")
         client_id = raw.get("x-kraken-client-order-id", {})
         self._check_names(document, at, raw, fields)
+        if key := raw.get("x-kraken-row-errors"):
+            self._row_errors(document, at, key, (document, frame_at, result or {}), STREAM)
         return Method(
             **self._common(document, product, raw),
             reply=frame["properties"]["method"]["const"],
@@ -534,11 +544,19 @@ class Builder:
             fields=tuple(fields),
             client_order_id=client_id.get("field", ""),
             client_order_id_unless=_names(client_id.get("unless", ())),
+            client_order_id_rows=client_id.get("rows", ""),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
         )
+
+    def _pace(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> Json | None:
+        pace: Json | None = raw.get("x-kraken-pace")
+        if pace is not None and pace["parameter"] not in {field.wire for field in fields}:
+            what = f"x-kraken-pace: no parameter {pace['parameter']!r}"
+            self._problem(document, (*at, "x-kraken-pace"), what, ", ".join(field.wire for field in fields))
+        return pace
 
     def _check_key(self, document: Document, at: Pointer, overflow: Json, data: Json) -> None:
         """The fields that tell items apart must be there."""

@@ -138,7 +138,13 @@ def channel_doc(channel: Channel, indent: int) -> str:
 def method_doc(method: Method, indent: int) -> str:
     """The docstring of a request over the WebSocket."""
     sections = _section("Args", [*_arguments(method.fields), ("timeout", "Seconds to wait for the reply.")], indent)
-    returned = f"One {method.result} per id." if method.replies_per else f"The {method.result or 'reply'}."
+    single = method.result.removeprefix("list[").rstrip("]")
+    if method.replies_per:
+        returned = f"One {single} per id."
+    elif single != method.result:
+        returned = f"One {single} per element, in the order of the request."
+    else:
+        returned = f"The {single or 'reply'}."
     sections += _section("Returns", [("", returned)], indent)
     raises = [
         ("InvalidRequest", "An argument was refused before anything was sent."),

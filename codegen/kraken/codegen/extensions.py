@@ -240,14 +240,14 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "x-kraken-row-errors",
-        ("operation",),
+        ("operation", "channel"),
         {
             "type": "object",
-            "required": ["rows", "error"],
+            "required": ["error"],
             "additionalProperties": False,
             "properties": {"rows": _NAME, "error": _NAME},
         },
-        "A batch that succeeds or fails row by row: the result's list of `rows`, and the field of a row that holds its `error`.",
+        "A batch that succeeds or fails row by row: the result's list of `rows` (the result itself when left out), and the field of a row that holds its `error`.",
     ),
     Extension(
         "x-kraken-lists",
@@ -281,7 +281,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         "x-kraken-replaced-by",
         ("operation", "channel"),
         _TEXT,
-        "What to use instead of a deprecated operation.",
+        "What to use instead of a deprecated operation; a channel or method that has it counts as deprecated.",
     ),
     # ------------------------------------------------------------------ channels and methods
     Extension(
@@ -315,7 +315,25 @@ EXTENSIONS: tuple[Extension, ...] = (
                 "key": {"type": "array", "items": _NAME},
             },
         },
-        "What a full buffer does for a slow consumer: keep the latest item per `key`, drop the oldest item, or disconnect.",
+        "What a full buffer does for a slow consumer: keep the latest item per `key`, drop the oldest item, or disconnect. Fields of `key` "
+        "that are parameters of the subscription too also tell which stream an item belongs to.",
+    ),
+    Extension(
+        "x-kraken-pace",
+        ("channel",),
+        {
+            "type": "object",
+            "required": ["parameter", "costs", "unless_given", "per_second"],
+            "additionalProperties": False,
+            "properties": {
+                "parameter": _NAME,
+                "costs": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1},
+                "unless_given": {"type": "integer", "minimum": 1},
+                "per_second": {"type": "integer", "minimum": 1},
+            },
+        },
+        "What subscribing costs per symbol, by the value of a parameter or `unless_given` without it, and what may be spent per second; "
+        "the client waits where it must.",
     ),
     Extension(
         "x-kraken-wire-examples",
@@ -366,6 +384,12 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"attempts": {"type": "integer"}, "seconds": {"type": "integer"}},
         },
         "How many connection attempts Kraken allows within a time; the client keeps below.",
+    ),
+    Extension(
+        "x-kraken-on-demand",
+        ("server",),
+        {"const": True},
+        "The client connects to it when it is first needed, not when the client is started.",
     ),
     # ------------------------------------------------------------------ schemas and fields
     Extension(

@@ -171,6 +171,8 @@ class Channel:
     """Name of the struct that acknowledges a subscription."""
     fields: tuple[Field, ...] = ()
     unsubscribe: tuple[str, ...] = ()
+    pace: Json | None = None
+    """What subscribing costs and how much may be spent per second."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
@@ -205,6 +207,7 @@ class Method:
     fields: tuple[Field, ...] = ()
     client_order_id: str = ""
     client_order_id_unless: tuple[str, ...] = ()
+    client_order_id_rows: str = ""
     order_ids: tuple[str, ...] = ()
     replies_per: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
@@ -272,6 +275,8 @@ class Socket:
     attempts: int = 0
     """How many connection attempts are allowed within `seconds`."""
     seconds: int = 0
+    on_demand: bool = False
+    """Whether it is opened when it is first needed, not at the start."""
 
 
 @dataclass

@@ -159,7 +159,7 @@ def _channel_fields(channel: Channel) -> str:
         "pushed": not channel.subscription,
         "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
     }
-    return _keywords(
+    text = _keywords(
         values,
         {
             "auth": False,
@@ -171,6 +171,11 @@ def _channel_fields(channel: Channel) -> str:
             "sequenced": False,
         },
     )
+    if channel.pace is None:
+        return text
+    names = {"unless_given": "otherwise"}
+    pace = ", ".join(f"{names.get(name, name)}={_source(value)}" for name, value in channel.pace.items())
+    return f"{text}, pace=Pace({pace})"
 
 
 def _method_fields(method: Method) -> str:
@@ -183,6 +188,7 @@ def _method_fields(method: Method) -> str:
         "danger": "" if method.danger == "none" else method.danger,
         "client_order_id": method.client_order_id,
         "client_order_id_unless": method.client_order_id_unless,
+        "client_order_id_rows": method.client_order_id_rows,
         "order_ids": method.order_ids,
         "replies_per": method.replies_per,
         "unwrap": bool(method.result),
@@ -193,6 +199,7 @@ def _method_fields(method: Method) -> str:
         "danger": "",
         "client_order_id": "",
         "client_order_id_unless": (),
+        "client_order_id_rows": "",
         "order_ids": (),
         "replies_per": (),
         "unwrap": True,
@@ -243,15 +250,19 @@ class Renderer:
         if product.channels or product.methods:
             self._websocket(product, name)
             exports[f"{name}WSClient"] = ".websocket"
-            if any(channel.name == "book" for channel in product.channels):
+            channels = {channel.name for channel in product.channels}
+            if "book" in channels:
                 self._write(
                     f"{folder}/orderbook.py",
                     "orderbook.py.jinja2",
                     product.websocket_sources,
                     product=product,
                     name=name,
+                    base=f"{name}Sockets",
+                    level3="level3" in channels,
                 )
                 exports[f"{name}OrderBookClient"] = ".orderbook"
+                exports |= {f"{name}Level3BookClient": ".orderbook"} if "level3" in channels else {}
         for module in product.modules.values():
             if module.module != "messages":
                 self._models(product, module)
@@ -358,6 +369,7 @@ class Renderer:
             product.websocket_sources,
             product=product,
             name=f"{name}WSClient",
+            base=f"{name}Sockets",
             channels=product.channels,
             methods=product.methods,
             token=self._token(product, name),

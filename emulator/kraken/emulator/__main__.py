@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--auth-port", type=int, default=0, help="port of the authenticated WebSocket; a free one by default"
     )
+    parser.add_argument(
+        "--level3-port", type=int, default=0, help="port of the WebSocket with single orders; a free one by default"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same keys and the same market")
     parser.add_argument(
         "--market-interval", type=float, default=0.05, help="seconds between two actions of the market; 0: none"
@@ -51,11 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         token_lifetime=options.token_lifetime,
         port=options.port,
         auth_port=options.auth_port,
+        level3_port=options.level3_port,
         otp=options.otp,
         tier=options.tier,
     )
     with emulator:
-        names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "key", "secret")
+        names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "key", "secret")
         print(json.dumps({name: getattr(emulator, name) for name in names}), flush=True)
         interrupted.wait()
     return 0

@@ -53,7 +53,7 @@ class App:
         services: What all connections share.
         answers: What answers the REST operations, by operation id; the others answer with their canned example.
         pass_time: Does what is due, before each request.
-        servers: Names of the WebSocket servers by port: ``public`` and ``private``.
+        servers: Names of the WebSocket servers by port: ``public``, ``private`` and ``level3``.
         abort: Resets the connection with a client address.
         connection_id: Makes connection ids.
     """

@@ -40,24 +40,27 @@ class BookSide:
     def __contains__(self, price: Decimal) -> bool:
         return price * self._sign in self._queues
 
-    def add(self, order: Order) -> None:
-        """Put ``order`` at the end of the queue at its price."""
+    def add(self, order: Order, place: int | None = None) -> None:
+        """Put ``order`` into the queue at its price: at the end, or at a place that it had."""
         key = self._key(order)
         if key not in self._queues:
             bisect.insort(self._keys, key)
             self._queues[key] = []
-        self._queues[key].append(order)
+        queue = self._queues[key]
+        queue.insert(len(queue) if place is None else place, order)
         order.resting = True
 
-    def remove(self, order: Order) -> None:
-        """Take ``order`` out."""
+    def remove(self, order: Order) -> int:
+        """Take ``order`` out, and tell which place it had in its queue."""
         key = self._key(order)
         queue = self._queues[key]
-        queue.remove(order)
+        place = queue.index(order)
+        del queue[place]
         order.resting = False
         if not queue:
             del self._queues[key]
             del self._keys[bisect.bisect_left(self._keys, key)]
+        return place
 
     def best(self) -> Order | None:
         """The order that trades first."""
@@ -114,12 +117,13 @@ class Book:
 def checksum(pair: Pair, bids: Iterable[Level], asks: Iterable[Level]) -> int:
     """CRC-32 of the ten best prices of each side, given best first."""
     text = "".join(
-        _digits(price, pair.pair_decimals) + _digits(quantity, pair.lot_decimals)
+        digits(price, pair.pair_decimals) + digits(quantity, pair.lot_decimals)
         for side in (asks, bids)
         for price, quantity in islice(side, CHECKSUM_DEPTH)
     )
     return zlib.crc32(text.encode())
 
 
-def _digits(value: Decimal, places: int) -> str:
+def digits(value: Decimal, places: int) -> str:
+    """A number in the text of a checksum."""
     return fixed(value, places).replace(".", "").lstrip("0")

@@ -24,6 +24,7 @@ from kraken.emulator import (
     spot_funding_beta,
     spot_trading,  # noqa: F401
     spot_transparency,  # noqa: F401
+    spot_ws_orders,  # noqa: F401
 )
 from kraken.emulator.app import App
 from kraken.emulator.auth import Keys
@@ -110,6 +111,7 @@ class Emulator:
         clock: Unix time in nanoseconds.
         port: Port of REST and the public WebSocket; 0 takes a free one.
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
+        level3_port: Port of the WebSocket with single orders; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
         tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits.
@@ -128,6 +130,7 @@ class Emulator:
         clock: Callable[[], int] = time.time_ns,
         port: int = 0,
         auth_port: int = 0,
+        level3_port: int = 0,
         specs: Path | None = None,
         otp: str | None = None,
         tier: str | None = None,
@@ -146,7 +149,7 @@ class Emulator:
         self._earn = Earn(self._exchange)
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
-        self._ports = (port, auth_port)
+        self._ports = (port, auth_port, level3_port)
         self._connection_ids = random.Random(f"connections {seed}")
         self._app: App
         self._server: uvicorn.Server
@@ -174,6 +177,8 @@ class Emulator:
         """Base URL of the public Spot WebSocket, once started; a client appends ``/v2``."""
         self.spot_ws_auth_url = ""
         """Base URL of the authenticated Spot WebSocket, once started; a client appends ``/v2``."""
+        self.spot_ws_level3_url = ""
+        """Base URL of the Spot WebSocket with single orders, once started; a client appends ``/v2``."""
 
     def __repr__(self) -> str:
         return f"<Emulator {self.spot_url or 'not started'}>"
@@ -190,15 +195,16 @@ class Emulator:
         if self._thread is not None:
             raise RuntimeError("an emulator can be started once")
         sockets = _listen(self._ports)
-        public, private = (each.getsockname()[1] for each in sockets)
+        public, private, level3 = (each.getsockname()[1] for each in sockets)
         self.spot_url = f"http://{HOST}:{public}"
         self.spot_ws_url = f"ws://{HOST}:{public}"
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
+        self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
         self._app = App(
             self._services,
             self._answers(),
             self._pass_time,
-            {public: "public", private: "private"},
+            {public: "public", private: "private", level3: "level3"},
             self._abort,
             lambda: self._connection_ids.getrandbits(64),
         )

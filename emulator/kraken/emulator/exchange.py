@@ -296,8 +296,7 @@ class Exchange:
         before = (order.volume, order.limit, order.trigger, order.display)
         resting = order.resting
         requeue = (limit not in (None, order.limit)) or (volume is not None and volume > order.volume)
-        if resting and requeue:
-            self._book(order).remove(order)
+        place = self._book(order).remove(order) if resting and requeue else None
         order.volume = order.volume if volume is None else rounded(volume, order.pair.lot_decimals, ROUND_DOWN)
         order.limit = order.limit if limit is None else limit
         order.trigger = order.trigger if trigger is None else trigger
@@ -307,12 +306,12 @@ class Exchange:
                 self._check_amended(order, volume, post_only=post_only)
         except Refusal:
             order.volume, order.limit, order.trigger, order.display = before
-            if resting and requeue:
-                self._book(order).add(order)
+            if place is not None:
+                self._book(order).add(order, place)
             raise
         amend = self._note_amend(order, "user", post_only=post_only)
         self._tell(OrderChanged(order, "amended", amend.at))
-        if resting and requeue:
+        if place is not None:
             self._match(order)
             self._settle_rest(order)
         self._flush(order.pair)
@@ -530,6 +529,7 @@ class Exchange:
         if order.asked.type == "market" or order.asked.time_in_force in ("IOC", "FOK"):
             self._close(order, "canceled", "Immediate or cancel order could not be filled")
         else:
+            order.queued = self.now()
             self._book(order).add(order)
 
     def _close(self, order: Order, status: Ended, reason: str) -> None:

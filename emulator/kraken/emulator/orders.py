@@ -140,6 +140,8 @@ class Order:
     reason: str | None = None
     resting: bool = False
     """Whether it is in the book."""
+    queued: int = 0
+    """Since when it has its place in the book, in Unix nanoseconds."""
     fills: list[Fill] = field(default_factory=list)
     amends: list[Amend] = field(default_factory=list)
     """Its history, beginning with what was placed; the house's orders have none."""

@@ -144,7 +144,7 @@ class Channel:
     examples: tuple[Mapping[str, Any], ...] = ()
 
     def offered_on(self, server: str) -> bool:
-        """Whether ``server`` (``public`` or ``private``) has it."""
+        """Whether ``server`` (``public``, ``private`` or ``level3``) has it."""
         return server in self.servers or (self.is_method and not self.private)
 
     def canned(self, kind: str) -> list[Any]:

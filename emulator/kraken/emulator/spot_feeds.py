@@ -18,6 +18,8 @@ from kraken.emulator.orders import (
     Trade,
     Traded,
 )
+from kraken.emulator.spot_candles import candles
+from kraken.emulator.spot_level3 import ShownOrders
 from kraken.emulator.spot_rest import DAY, figures
 from kraken.emulator.wire import SECOND, ZERO, dumps, rfc3339, rounded
 
@@ -39,6 +41,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "ticker": {"event_trigger": "trades", "snapshot": True},
     "book": {"depth": 10, "snapshot": True},
     "trade": {"snapshot": False},
+    "ohlc": {"snapshot": True},
+    "level3": {"depth": 10, "snapshot": True},
     "instrument": {"snapshot": True},
     "executions": {"snap_orders": True, "snap_trades": False, "order_status": True, "ratecounter": False},
     "balances": {"snapshot": True},
@@ -108,6 +112,7 @@ class Feeds:
         """Symbols whose next book update carries a wrong checksum."""
         self._exchange = exchange
         self._shown: dict[tuple[str, int], _ShownBook] = {}
+        self._orders: dict[tuple[str, int], ShownOrders] = {}
         self._best: dict[str, tuple[list[Level], list[Level]]] = {}
         exchange.listeners.append(self._on_event)
 
@@ -116,21 +121,23 @@ class Feeds:
         self.subscriptions[subscription] = None
         if subscription.channel == "book" and subscription.pair is not None:
             self._shown_book(subscription.pair, subscription.options["depth"])
+        elif subscription.channel == "level3" and subscription.pair is not None:
+            self._shown_orders(subscription.pair, subscription.options["depth"])
         if subscription.wants_snapshot:
             self._send(subscription, "snapshot", self._snapshot(subscription))
 
     def remove(self, subscription: Subscription) -> None:
         """Send no more."""
         self.subscriptions.pop(subscription, None)
-        if subscription.channel == "book" and subscription.pair is not None:
-            key = (subscription.pair.name, subscription.options["depth"])
-            if not any(self._book_key(each) == key for each in self.subscriptions):
-                self._shown.pop(key, None)
+        key = self._book_key(subscription)
+        if key is not None and not any(self._book_key(each) == key for each in self.subscriptions):
+            shown: dict[tuple[str, int], Any] = self._shown if subscription.channel == "book" else self._orders
+            shown.pop(key[1:], None)
 
     # ------------------------------------------------------------------ what is sent
 
     def _send(self, subscription: Subscription, kind: str, data: Data) -> None:
-        frame: dict[str, Any] = {"channel": subscription.channel, "type": kind, "data": data}
+        frame = self._frame(subscription.channel, kind, data)
         if subscription.pair is None and subscription.channel != "instrument":
             subscription.sequence += 1
             frame["sequence"] = subscription.sequence
@@ -139,9 +146,13 @@ class Feeds:
     def _broadcast(self, subscriptions: list[Subscription], data: Callable[[], Data]) -> None:
         """The same frame for many, made only if somebody wants it."""
         if subscriptions:
-            frame = dumps({"channel": subscriptions[0].channel, "type": "update", "data": data()})
+            frame = dumps(self._frame(subscriptions[0].channel, "update", data()))
             for subscription in subscriptions:
                 subscription.push(frame)
+
+    def _frame(self, channel: str, kind: str, data: Data) -> dict[str, Any]:
+        moment = {"timestamp": rfc3339(self._exchange.now(), 9)} if channel == "ohlc" else {}
+        return {"channel": channel, "type": kind, **moment, "data": data}
 
     def _of(self, channel: str, pair: Pair | None = None) -> list[Subscription]:
         return [each for each in self.subscriptions if each.channel == channel and each.pair is pair]
@@ -154,6 +165,11 @@ class Feeds:
             return [self._ticker(pair)]
         if subscription.channel == "trade":
             return [trade_row(trade) for trade in list(self._exchange.tape[pair.name])[-SNAPSHOT_TRADES:]]
+        if subscription.channel == "ohlc":
+            return candles(pair, self._exchange.tape[pair.name], options["interval"])
+        if subscription.channel == "level3":
+            orders = self._shown_orders(pair, options["depth"])
+            return [self._orders_row(orders, *orders.snapshot(), orders.checksum())]
         shown = self._shown_book(pair, options["depth"])
         return [self._book_row(shown, list(shown.bids.items()), list(shown.asks.items()), shown.checksum())]
 
@@ -182,9 +198,11 @@ class Feeds:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, BookChanged):
             self._on_book(event.pair)
+            self._on_orders(event.pair)
         elif isinstance(event, Traded):
             self._broadcast(self._of("trade", event.pair), lambda: [trade_row(trade) for trade in event.trades])
             self._push_ticker(event.pair, "trades")
+            self._push_candles(event)
         elif isinstance(event, StatusChanged):
             self._broadcast(self._of("instrument"), self._instruments)
         elif isinstance(event, OrderChanged) and event.order.account is self._exchange.user:
@@ -196,6 +214,22 @@ class Feeds:
     def _push_ticker(self, pair: Pair, trigger: str) -> None:
         wanting = [each for each in self._of("ticker", pair) if each.options["event_trigger"] == trigger]
         self._broadcast(wanting, lambda: [self._ticker(pair)])
+
+    def _push_candles(self, event: Traded) -> None:
+        for interval in {each.options["interval"] for each in self._of("ohlc", event.pair)}:
+            wanting = [each for each in self._of("ohlc", event.pair) if each.options["interval"] == interval]
+            rows = candles(event.pair, self._exchange.tape[event.pair.name], interval, event.trades[0].at)
+            self._broadcast(wanting, lambda rows=rows: rows)  # type: ignore[misc]
+
+    def _on_orders(self, pair: Pair) -> None:
+        for (name, depth), shown in self._orders.items():
+            if name != pair.name:
+                continue
+            bids, asks = shown.changes(self._exchange.now())
+            wanting = [each for each in self._of("level3", pair) if each.options["depth"] == depth]
+            if (bids or asks) and wanting:
+                row = self._orders_row(shown, bids, asks, self._told_checksum(pair, shown))
+                self._broadcast(wanting, lambda row=row: [row])  # type: ignore[misc]
 
     def _on_book(self, pair: Pair) -> None:
         book = self._exchange.books[pair.name]
@@ -212,7 +246,7 @@ class Feeds:
                 row = self._book_row(shown, bids, asks, self._told_checksum(pair, shown))
                 self._broadcast(wanting, lambda row=row: [row])  # type: ignore[misc]
 
-    def _told_checksum(self, pair: Pair, shown: _ShownBook) -> int:
+    def _told_checksum(self, pair: Pair, shown: _ShownBook | ShownOrders) -> int:
         """The checksum, or a wrong one if that was asked for."""
         if pair.symbol in self.poisoned:
             self.poisoned.discard(pair.symbol)
@@ -227,10 +261,27 @@ class Feeds:
     # ------------------------------------------------------------------ rows that need the exchange
 
     @staticmethod
-    def _book_key(subscription: Subscription) -> tuple[str, int] | None:
-        if subscription.channel != "book" or subscription.pair is None:
+    def _book_key(subscription: Subscription) -> tuple[str, str, int] | None:
+        if subscription.channel not in ("book", "level3") or subscription.pair is None:
             return None
-        return subscription.pair.name, subscription.options["depth"]
+        return subscription.channel, subscription.pair.name, subscription.options["depth"]
+
+    def _shown_orders(self, pair: Pair, depth: int) -> ShownOrders:
+        key = (pair.name, depth)
+        if key not in self._orders:
+            self._orders[key] = ShownOrders(self._exchange.books[pair.name], depth)
+        return self._orders[key]
+
+    def _orders_row(
+        self, shown: ShownOrders, bids: list[dict[str, Any]], asks: list[dict[str, Any]], crc: int
+    ) -> dict[str, Any]:
+        return {
+            "symbol": shown.book.pair.symbol,
+            "bids": bids,
+            "asks": asks,
+            "checksum": crc,
+            "timestamp": rfc3339(self._exchange.now(), 9),
+        }
 
     def _shown_book(self, pair: Pair, depth: int) -> _ShownBook:
         key = (pair.name, depth)

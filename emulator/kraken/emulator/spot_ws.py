@@ -34,7 +34,9 @@ _VERSION = "2.0.10"
 
 Params = Mapping[str, Any]
 Method = Callable[["Session", Params], list["Outcome"]]
-Outcome = dict[str, Any] | Refusal
+_Key = tuple[str, "Pair | None", int | None]
+"""What a connection can have once: a channel, a pair, and for candles their length."""
+Outcome = dict[str, Any] | list[dict[str, Any]] | Refusal
 """What a request led to: its result, or why it was refused."""
 
 METHODS: dict[str, Method] = {}
@@ -72,7 +74,7 @@ class Session:
     Args:
         services: What all connections share.
         websocket: The connection, accepted.
-        server: ``public`` or ``private``.
+        server: ``public``, ``private`` or ``level3``.
         number: Its connection id.
         abort: Resets the connection.
     """
@@ -89,7 +91,7 @@ class Session:
         self._server = server
         self._number = number
         self._outbox: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
-        self._subscriptions: dict[tuple[str, Pair | None], Subscription] = {}
+        self._subscriptions: dict[_Key, Subscription] = {}
         self._busy = False
 
     async def run(self) -> None:
@@ -245,9 +247,10 @@ class Session:
 
     def _register(self, channel: str, symbol: str | None, options: Params) -> Subscription:
         pair = self._pair(symbol)
-        if (channel, pair) in self._subscriptions:
+        key = _key(channel, pair, options)
+        if key in self._subscriptions:
             raise _SymbolRefusal(Words.ALREADY_SUBSCRIBED, symbol) if symbol else Refusal(Words.ALREADY_SUBSCRIBED)
-        subscription = self._subscriptions[channel, pair] = Subscription(channel, pair, options, self._push)
+        subscription = self._subscriptions[key] = Subscription(channel, pair, options, self._push)
         return subscription
 
     def _granted(self, channel: str, symbol: str | None, options: Params) -> dict[str, Any]:
@@ -286,11 +289,16 @@ class Session:
         return outcomes
 
     def _end(self, channel: Channel, symbol: str | None, repeated: Params) -> None:
-        subscription = self._subscriptions.get((channel.name, self._pair(symbol)))
+        key = _key(channel.name, self._pair(symbol), repeated)
+        subscription = self._subscriptions.get(key)
         if subscription is None or not _repeats(channel, subscription, repeated):
             raise _SymbolRefusal(Words.SYMBOL_NOT_FOUND, symbol) if symbol else Refusal(Words.SYMBOL_NOT_FOUND)
-        del self._subscriptions[channel.name, subscription.pair]
+        del self._subscriptions[key]
         self._services.feeds.remove(subscription)
+
+
+def _key(channel: str, pair: Pair | None, options: Params) -> _Key:
+    return channel, pair, options.get("interval")
 
 
 class _SymbolRefusal(Refusal):
@@ -315,6 +323,10 @@ def _in_own_words(refusal: InvalidArgument) -> Refusal:
         return Refusal(Words.UNSUPPORTED_FIELD, refusal.name)
     if refusal.name == "depth":
         return Refusal(Words.DEPTH_UNSUPPORTED if isinstance(refusal.value, int) else Words.DEPTH_NOT_INTEGER)
+    if refusal.name == "interval":
+        if refusal.value is None:
+            return Refusal(Words.INTERVAL_MISSING)
+        return Refusal(Words.INTERVAL_UNSUPPORTED if isinstance(refusal.value, int) else Words.INTERVAL_NOT_INTEGER)
     return refusal
 
 
@@ -334,14 +346,15 @@ def _ping(_session: Session, _params: Params) -> list[Outcome]:
 
 @answers("add_order")
 def _add_order(session: Session, params: Params) -> list[Outcome]:
-    exchange, pair = session.exchange, _known_pair(session, params)
+    exchange, pair = session.exchange, known_pair(session, params)
     exchange.charge("addOrder", pair)
     validate = params.get("validate", False)
-    order = exchange.place(exchange.user, _asked(exchange, pair, params), validate=validate)
-    return [{"order_id": order.id, **_names(order)}]
+    order = exchange.place(exchange.user, new_order(exchange, pair, params), validate=validate)
+    return [{"order_id": order.id, **own_names(order)}]
 
 
-def _names(order: Order) -> dict[str, Any]:
+def own_names(order: Order) -> dict[str, Any]:
+    """What the user calls an order."""
     names: dict[str, Any] = {}
     if order.asked.cl_ord_id is not None:
         names["cl_ord_id"] = order.asked.cl_ord_id
@@ -350,14 +363,16 @@ def _names(order: Order) -> dict[str, Any]:
     return names
 
 
-def _known_pair(session: Session, params: Params) -> Pair:
+def known_pair(session: Session, params: Params) -> Pair:
+    """The pair that a request names."""
     pair = session.exchange.instruments.by_symbol.get(params["symbol"])
     if pair is None:
         raise Refusal(Words.UNKNOWN_PAIR)
     return pair
 
 
-def _asked(exchange: Exchange, pair: Pair, params: Params) -> NewOrder:
+def new_order(exchange: Exchange, pair: Pair, params: Params) -> NewOrder:
+    """An order in the exchange's own terms."""
     side: Side = "buy" if params["side"] == "buy" else "sell"
     kind = params["order_type"]
     if params.get("margin", False):
@@ -366,7 +381,7 @@ def _asked(exchange: Exchange, pair: Pair, params: Params) -> NewOrder:
         raise Refusal(Words.NO_POSITION)
     if kind == "settle-position":
         raise Refusal(Words.UNKNOWN_POSITION)
-    trigger = _trigger(exchange, pair, side, kind, params)
+    trigger = trigger_price(exchange, pair, side, kind, params)
     time_in_force = params.get("time_in_force", "gtc").upper()
     if time_in_force == "GTD" and "expire_time" not in params:
         raise InvalidArgument("expire_time")
@@ -375,7 +390,7 @@ def _asked(exchange: Exchange, pair: Pair, params: Params) -> NewOrder:
         side=side,
         type=kind,
         volume=_volume(exchange, pair, side, kind, params),
-        limit=_limit(exchange, pair, kind, trigger, params),
+        limit=limit_price(exchange, pair, kind, trigger, params),
         trigger=trigger,
         time_in_force=time_in_force,
         post_only=params.get("post_only", False),
@@ -401,8 +416,8 @@ def _close(exchange: Exchange, pair: Pair, side: Side, params: Params) -> Close 
     if "trigger_price" in conditional:
         kind_of_price = conditional.get("trigger_price_type", "static")
         triggers = {"triggers": {"price": conditional["trigger_price"], "price_type": kind_of_price}}
-    trigger = _trigger(exchange, pair, side, kind, {**conditional, **triggers})
-    return Close(kind, _limit(exchange, pair, kind, trigger, conditional), trigger)
+    trigger = trigger_price(exchange, pair, side, kind, {**conditional, **triggers})
+    return Close(kind, limit_price(exchange, pair, kind, trigger, conditional), trigger)
 
 
 def _volume(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Params) -> Decimal:
@@ -415,7 +430,8 @@ def _volume(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Param
     return exchange.volume_for(pair, cash)
 
 
-def _trigger(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Params) -> Decimal | None:
+def trigger_price(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Params) -> Decimal | None:
+    """The trigger price of an order; None for a type that has none."""
     if kind in ("market", "limit", "iceberg"):
         return None
     triggers = params.get("triggers", {"price": params["stop_price"]} if "stop_price" in params else None)
@@ -432,7 +448,8 @@ def _trigger(exchange: Exchange, pair: Pair, side: Side, kind: str, params: Para
     return exchange.shifted_price(pair, exchange.last_price(pair), price, percent=price_type == "pct")
 
 
-def _limit(exchange: Exchange, pair: Pair, kind: str, trigger: Decimal | None, params: Params) -> Decimal | None:
+def limit_price(exchange: Exchange, pair: Pair, kind: str, trigger: Decimal | None, params: Params) -> Decimal | None:
+    """The limit price of an order; None for a type that has none."""
     if kind not in ("limit", "iceberg") and not kind.endswith("-limit"):
         return None
     if "limit_price" not in params:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .json import to_json as to_json
     from .options import Options as Options
     from .orderbook import OrderBook as OrderBook
+    from .orderbook3 import Level3Book as Level3Book
     from .transport import AsyncTransport as AsyncTransport
     from .transport import Lost as Lost
     from .transport import Reply as Reply
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "AsyncTransport": ".transport",
+    "Level3Book": ".orderbook3",
     "Lost": ".transport",
     "Instruments": ".instruments",
     "Options": ".options",
@@ -33,6 +35,7 @@ _LAZY = {
 __all__ = [
     "AsyncTransport",
     "Instruments",
+    "Level3Book",
     "Lost",
     "Options",
     "OrderBook",

@@ -137,7 +137,9 @@ class Core:
         if operation.replaced_by:
             _warn_deprecated(operation)
         if operation.client_order_id:
-            arguments = _with_client_order_ids(operation, arguments, chosen.on_client_order_id)
+            from .order_ids import with_client_order_ids
+
+            arguments = with_client_order_ids(operation, arguments, chosen.on_client_order_id)
         encoded = encode_arguments(operation, arguments, chosen.extra)
         facts = _identified(Facts(operation.name, sent=True), operation, encoded.values)
         known = codec(operation)
@@ -475,38 +477,6 @@ def _exact(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _exact(item) for name, item in value.items()}
     return [_exact(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _with_client_order_ids(
-    operation: Operation[Any], arguments: Mapping[str, Any], tell: Callable[[str], None] | None
-) -> Mapping[str, Any]:
-    """Arguments in which every order has an id by which it can be found again."""
-    rows = arguments.get(operation.client_order_id_rows) if operation.client_order_id_rows else None
-    if not operation.client_order_id_rows:
-        return {**arguments, **_new_client_order_id(operation, arguments, tell)}
-    if not isinstance(rows, list | tuple):
-        return arguments
-    given = [row if isinstance(row, Mapping) else _set_fields(row) for row in rows]
-    made = [{**row, **_new_client_order_id(operation, row, tell)} if isinstance(row, Mapping) else row for row in given]
-    return {**arguments, operation.client_order_id_rows: made}
-
-
-def _set_fields(row: Any) -> Any:
-    """A model as the mapping that it was made from."""
-    return {name: getattr(row, name) for name in row.model_fields_set} if hasattr(row, "model_fields_set") else row
-
-
-def _new_client_order_id(
-    operation: Operation[Any], given: Mapping[str, Any], tell: Callable[[str], None] | None
-) -> dict[str, str]:
-    if any(given.get(name) is not None for name in (operation.client_order_id, *operation.client_order_id_unless)):
-        return {}
-    from uuid import uuid4
-
-    made = str(uuid4())
-    if tell is not None:
-        tell(made)
-    return {operation.client_order_id: made}
 
 
 def _identified(facts: Facts, operation: Operation[Any], values: Mapping[str, Any]) -> Facts:

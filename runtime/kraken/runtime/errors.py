@@ -7,6 +7,7 @@ error table into `kraken.exceptions`, below `ExchangeError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NotSent",
     "OrderStateUnknown",
     "ReplyLost",
+    "row_exception",
 ]
 
 
@@ -170,3 +172,11 @@ class ErrorTable:
         if row is None:
             return ExchangeError(code, facts._replace(code=code))
         return row.exception(code, facts._replace(code=code, hint=row.hint))
+
+
+def row_exception(code: str | None) -> ExchangeError | None:
+    """The exception of an error that stands in a row of a batch."""
+    if not code:
+        return None
+    error: ExchangeError = import_module("kraken.exceptions").TABLE.error(code)
+    return error

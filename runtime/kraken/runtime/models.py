@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from importlib import import_module
 from typing import Any, ClassVar, Self, TypeVar, get_type_hints, overload
 
 from pydantic import (
@@ -20,11 +19,11 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from .errors import DecodeError, ExchangeError
+from .errors import DecodeError
 from .json import WIRE, decode
 from .tables import Tables
 
-__all__ = ["Choice", "KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row", "row_exception"]
+__all__ = ["Choice", "KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row"]
 
 T = TypeVar("T", bound=type)
 R = TypeVar("R")
@@ -242,11 +241,3 @@ def _tuple_schema(items: list[core_schema.CoreSchema], required: int) -> core_sc
 
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls, vars(sys.modules[cls.__module__]), include_extras=True)
-
-
-def row_exception(code: str | None) -> ExchangeError | None:
-    """The exception of an error that stands in a row of a batch."""
-    if not code:
-        return None
-    error: ExchangeError = import_module("kraken.exceptions").TABLE.error(code)
-    return error

@@ -1,4 +1,4 @@
-"""Level-2 order books, kept exact and verified; no input or output happens here.
+"""Order books of price levels, kept exact and verified; no input or output happens here.
 
 A book is fed with the items of `book` frames in the order they arrive. Prices and quantities are decimals
 with the digits of the wire, because the exchange's checksum is computed over those digits.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["BookLevel", "BookUpdate", "ChecksumReport", "Level", "OrderBook"]
+__all__ = ["BaseBook", "BookLevel", "BookUpdate", "ChecksumReport", "Level", "OrderBook"]
 
 CHECKSUM_LEVELS = 10
 """The checksum covers this many of the best levels of each side, whatever the depth of the book."""
@@ -43,6 +43,17 @@ class BookLevel(Protocol):
     def qty(self) -> Decimal: ...
 
 
+class Checked(Protocol):
+    """What any book needs from one item of a frame; a `timestamp` is kept when there is one."""
+
+    @property
+    def bids(self) -> Sequence[Any]: ...
+    @property
+    def asks(self) -> Sequence[Any]: ...
+    @property
+    def checksum(self) -> int: ...
+
+
 class BookUpdate(Protocol):
     """What a book needs from one item of a `book` frame; a `timestamp` is kept when there is one."""
 
@@ -69,34 +80,75 @@ class ChecksumReport(NamedTuple):
         return f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected"
 
 
-class _Side:
-    """One side: prices ascending, with each level's checksum text and data at the same index."""
+class Side:
+    """One side: prices ascending, with each level's checksum text and data at the same index.
 
-    __slots__ = ("data", "prices", "texts")
+    Args:
+        price_step: Prices are brought to the digits of this; None leaves them as they are.
+        qty_step: Quantities likewise.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("data", "price_step", "prices", "qty_step", "texts")
+
+    def __init__(self, price_step: Decimal | None, qty_step: Decimal | None) -> None:
+        self.price_step = price_step
+        self.qty_step = qty_step
         self.prices: list[Decimal] = []
         self.texts: list[bytes] = []
-        self.data: list[tuple[Decimal, Any]] = []
+        self.data: list[Any] = []
 
     def clear(self) -> None:
+        """Forget all levels."""
         self.remove(slice(None))
 
     def remove(self, where: slice) -> None:
+        """Forget the levels at these indexes."""
         del self.prices[where], self.texts[where], self.data[where]
 
     def level(self, index: int) -> Level:
+        """The level at an index."""
         qty, timestamp = self.data[index]
         return Level(self.prices[index], qty, timestamp)
 
+    def change(self, changes: Iterable[Any], timestamp: Any) -> None:
+        """Take over what a frame says about this side."""
+        prices, texts, data = self.prices, self.texts, self.data
+        for level in changes:
+            price, qty = level.price, level.qty
+            index = bisect_left(prices, price)
+            known = index < len(prices) and prices[index] == price
+            if qty:
+                price, qty = self.exact(price, qty)
+                text = (digits(price) + digits(qty)).encode()
+                if known:
+                    texts[index] = text
+                    data[index] = (qty, timestamp)
+                else:
+                    prices.insert(index, price)
+                    texts.insert(index, text)
+                    data.insert(index, (qty, timestamp))
+            elif known:
+                del prices[index], texts[index], data[index]
 
-def _digits(number: Decimal) -> str:
+    def exact(self, price: Decimal, qty: Decimal) -> tuple[Decimal, Decimal]:
+        """Price and quantity with all their digits."""
+        if self.price_step is not None:
+            price = price.quantize(self.price_step, context=_EXACT)
+        if self.qty_step is not None:
+            qty = qty.quantize(self.qty_step, context=_EXACT)
+        return price, qty
+
+
+def digits(number: Decimal) -> str:
     """The digits of the wire text without point and leading zeros."""
     return str(number).partition("E")[0].replace(".", "").lstrip("0")
 
 
-class OrderBook:
-    """The best levels of one symbol.
+Update = TypeVar("Update", bound=Checked, contravariant=True)
+
+
+class BaseBook(Generic[Update]):
+    """What books of levels and books of orders have in common: their life, their checksum, and the view of levels.
 
     A book starts empty and `valid` is false; a snapshot makes it valid. When a checksum does not match, or when
     `invalidate` is called, the book is emptied and stays invalid until the next snapshot, so that nobody who holds
@@ -112,6 +164,8 @@ class OrderBook:
     Raises:
         ValueError: The depth is below 1.
     """
+
+    _side: ClassVar[type[Side]] = Side
 
     def __init__(
         self,
@@ -133,17 +187,17 @@ class OrderBook:
         """The timestamp of the last frame, as that frame gave it."""
         self.verified: int = 0
         """How many frames had a checksum that matched."""
-        self._price_step = None if price_precision is None else _ONE.scaleb(-price_precision)
-        self._qty_step = None if qty_precision is None else _ONE.scaleb(-qty_precision)
-        self._asks = _Side()
-        self._bids = _Side()
+        price_step = None if price_precision is None else _ONE.scaleb(-price_precision)
+        qty_step = None if qty_precision is None else _ONE.scaleb(-qty_precision)
+        self._asks = self._side(price_step, qty_step)
+        self._bids = self._side(price_step, qty_step)
 
     def __repr__(self) -> str:
         state = "valid" if self.valid else "invalid"
         bid, ask = self.best_bid, self.best_ask
-        return f"<OrderBook {self.symbol} {state} bid={bid and bid.price} ask={ask and ask.price}>"
+        return f"<{type(self).__name__} {self.symbol} {state} bid={bid and bid.price} ask={ask and ask.price}>"
 
-    def apply(self, update: BookUpdate, is_snapshot: bool) -> ChecksumReport | None:
+    def apply(self, update: Update, is_snapshot: bool) -> ChecksumReport | None:
         """Take over one item of a frame, then compare the checksum.
 
         Args:
@@ -163,10 +217,10 @@ class OrderBook:
         timestamp = self.timestamp = getattr(update, "timestamp", None)
         asks, bids, depth = self._asks, self._bids, self.depth
         if update.asks:
-            self._change(asks, update.asks, timestamp)
+            asks.change(update.asks, timestamp)
             asks.remove(slice(depth, None))
         if update.bids:
-            self._change(bids, update.bids, timestamp)
+            bids.change(update.bids, timestamp)
             bids.remove(slice(max(0, len(bids.prices) - depth)))
         if not self.verify:
             return None
@@ -177,28 +231,6 @@ class OrderBook:
             return None
         self.invalidate()
         return ChecksumReport(self.symbol, update.checksum, computed, text.decode())
-
-    def _change(self, side: _Side, levels: Iterable[BookLevel], timestamp: Any) -> None:
-        prices, texts, data = side.prices, side.texts, side.data
-        for level in levels:
-            price, qty = level.price, level.qty
-            index = bisect_left(prices, price)
-            known = index < len(prices) and prices[index] == price
-            if qty:
-                if self._price_step is not None:
-                    price = price.quantize(self._price_step, context=_EXACT)
-                if self._qty_step is not None:
-                    qty = qty.quantize(self._qty_step, context=_EXACT)
-                text = (_digits(price) + _digits(qty)).encode()
-                if known:
-                    texts[index] = text
-                    data[index] = (qty, timestamp)
-                else:
-                    prices.insert(index, price)
-                    texts.insert(index, text)
-                    data.insert(index, (qty, timestamp))
-            elif known:
-                del prices[index], texts[index], data[index]
 
     def invalidate(self) -> None:
         """Empty the book and mark it invalid until the next snapshot."""
@@ -243,7 +275,7 @@ class OrderBook:
         """The asks, lowest price first: all of them, or the best `count`."""
         return list(self._best(self._asks, count))
 
-    def _best(self, side: _Side, count: int | None = None) -> Iterator[Level]:
+    def _best(self, side: Side, count: int | None = None) -> Iterator[Level]:
         size = len(side.prices)
         shown = size if count is None else min(count, size)
         if side is self._asks:
@@ -253,7 +285,8 @@ class OrderBook:
     def bid_volume(self, price: Decimal) -> Decimal:
         """The quantity that bids at `price` or higher offer to buy, in the base currency."""
         side = self._bids
-        return sum((qty for qty, _ in side.data[bisect_left(side.prices, price) :]), Decimal(0))
+        first = bisect_left(side.prices, price)
+        return sum((side.level(index).qty for index in range(first, len(side.prices))), Decimal(0))
 
     def ask_volume(self, price: Decimal) -> Decimal:
         """The quantity that asks at `price` or lower offer to sell, in the base currency."""
@@ -282,7 +315,7 @@ class OrderBook:
         """
         return self._average(self._bids, qty)
 
-    def _average(self, side: _Side, qty: Decimal) -> Decimal | None:
+    def _average(self, side: Side, qty: Decimal) -> Decimal | None:
         if qty <= 0:
             raise ValueError(f"qty: {qty} is not allowed; it must be above 0")
         missing, cost = qty, Decimal(0)
@@ -293,3 +326,22 @@ class OrderBook:
             if not missing:
                 return cost / qty
         return None
+
+
+class OrderBook(BaseBook[BookUpdate]):
+    """The best levels of one symbol, from the items of `book` frames.
+
+    It starts empty and `valid` is false; a snapshot makes it valid. When a checksum does not match, or when
+    `invalidate` is called, it is emptied and stays invalid until the next snapshot, so that nobody who holds it can
+    read old prices.
+
+    Args:
+        symbol: The symbol, as the exchange writes it.
+        depth: How many levels of each side are kept: the depth that was subscribed.
+        price_precision: Decimals of a price. Only needed when the source dropped trailing zeros.
+        qty_precision: Decimals of a quantity, likewise.
+        verify: Whether checksums are compared. Switching it off trades safety for a few microseconds.
+
+    Raises:
+        ValueError: The depth is below 1.
+    """

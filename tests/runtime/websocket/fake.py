@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from kraken.runtime.errors import ErrorRow, ErrorTable, ExchangeError, InvalidRequest
+from kraken.runtime.orderbook import OrderBook
 from kraken.runtime.websocket import Channel, Method, OrderBookClient, Socket, Stream, Timing, WebSocketClient
 
 SECRET = "a2V5LXNlY3JldC10aGF0LW5vYm9keS1tYXktc2Vl"
@@ -352,8 +353,9 @@ class Client(Hooks, WebSocketClient):  # type: ignore[misc]
         return f"token-number-{self.tokens}", self.lifetime
 
 
-class BookClient(Hooks, OrderBookClient):  # type: ignore[misc]
+class BookClient(Hooks, OrderBookClient[OrderBook]):  # type: ignore[misc]
     book_channel = BOOK
+    book_type = OrderBook
 
 
 def client(exchange: Exchange, time: FakeTime | None = None, **options: Any) -> Client:

@@ -7,6 +7,7 @@ import copy
 import logging
 import pickle
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -155,9 +156,22 @@ def test_a_client_order_id_is_made_unless_the_caller_names_the_order() -> None:
             await ws._call(ADD_ORDER, {"cl_ord_id": "mine"})
             await ws._call(ADD_ORDER, {"order_userref": 7})
             ids = [request["params"].get("cl_ord_id") for request in exchange.seen("add_order")]
-            assert len(ids[0]) == 32
+            assert str(UUID(ids[0])) == ids[0]
             assert ids[1:] == ["mine", None]
             assert given == {"cl_ord_id": None}
+
+    run(scenario)
+
+
+def test_each_order_of_a_batch_gets_an_id_unless_it_has_one() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            batch = ADD_ORDER._replace(client_order_id_rows="orders")
+            await ws._call(batch, {"orders": [{"side": "buy"}, {"cl_ord_id": "mine"}, {"order_userref": 7}]})
+            (request,) = exchange.seen("add_order")
+            ids = [row.get("cl_ord_id") for row in request["params"]["orders"]]
+            assert str(UUID(ids[0])) == ids[0]
+            assert ids[1:] == ["mine", None]
 
     run(scenario)
 

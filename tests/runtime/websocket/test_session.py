@@ -24,6 +24,8 @@ from kraken.runtime.websocket.events import (
     SequenceGap,
     SubscriptionLost,
 )
+from kraken.runtime.websocket.pacing import Budget
+from kraken.runtime.websocket.protocol import Pace
 
 from .fake import (
     ADD_ORDER,
@@ -240,7 +242,7 @@ def test_connection_attempts_stay_within_the_budget() -> None:
     async def scenario() -> None:
         time = Impatient()
         async with Exchange() as exchange, client(exchange, time, silence_timeout=None) as ws:
-            ws._budget._attempts = 2
+            ws._budget._limit = 2
             _kept = await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
             exchange.peers[0].drop()
             await exchange.peer(1)
@@ -655,6 +657,55 @@ def test_resubscribing_is_paced_by_acknowledgements() -> None:
                 await exchange.request("subscribe", count, peer=1)
                 assert len(held) == count
                 await peer.answer(held[-1])
+
+    run(scenario)
+
+
+def test_a_channel_with_a_pace_is_subscribed_no_faster_also_after_a_cut() -> None:
+    async def scenario() -> None:
+        time = Impatient()
+        paced = TICKER._replace(pace=Pace("depth", {"1000": 100}, 5, 200))
+        names = [f"C{number}/USD" for number in range(5)]
+        async with Exchange() as exchange, client(exchange, time) as ws:
+            async with ws._stream(paced, {"symbol": names, "depth": 1000}):
+                asked = [len(request["params"]["symbol"]) for request in exchange.seen("subscribe")]
+                assert asked == [2, 2, 1]
+                assert time.slept.count(1.0) == 2
+                exchange.peers[0].drop()
+                await until(lambda: len(exchange.seen("subscribe", 1)) == 3)
+            async with ws._stream(paced, {"symbol": [f"D{number}/USD" for number in range(45)]}):
+                asked = [len(request["params"]["symbol"]) for request in exchange.seen("subscribe")][6:]
+                assert asked == [40, 5]
+
+    run(scenario)
+
+
+def test_a_budget_counts_costs_within_its_window() -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        budget = Budget(10, 1.0)
+        await budget.take(time.timing, 6)
+        await budget.take(time.timing, 4)
+        waiting = asyncio.ensure_future(budget.take(time.timing, 5))
+        await time.pass_sleep(1.0)
+        await waiting
+        alone = asyncio.ensure_future(budget.take(time.timing, 99))
+        await time.pass_sleep(1.0)
+        await alone
+
+    run(scenario)
+
+
+def test_each_socket_can_have_an_address_of_its_own() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, Exchange() as other:
+            urls = {"private": other.url}
+            async with client(exchange, socket_urls=urls) as ws:
+                await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+                await ws._stream(EXECUTIONS, {}).subscribe()
+                assert (exchange.attempts, other.attempts) == (1, 1)
+            with pytest.raises(InvalidRequest, match="'secret' is not allowed; allowed: public, private"):
+                client(exchange, socket_urls={"secret": other.url})
 
     run(scenario)
 

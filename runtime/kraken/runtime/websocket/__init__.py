@@ -12,6 +12,7 @@ A generated client is a subclass of `WebSocketClient` (or `OrderBookClient`) wit
 `error_table`       `"module:name"` of an `ErrorTable`; its retry classes `fresh-token` and `after-wait` are heeded
 `connect_budget`    `ConnectBudget(attempts, seconds)`, shared by all clients of the process
 `book_channel`      the `Channel` of order books (`OrderBookClient` only)
+`book_type`         the class of its books, `OrderBook` or `Level3Book` (`OrderBookClient` only)
 ==================  ===============================================================================================
 
 and these methods:

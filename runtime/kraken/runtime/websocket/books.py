@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ..errors import InvalidRequest, KrakenError
-from ..orderbook import OrderBook
+from ..orderbook import BaseBook
 from .client import WebSocketClient
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OrderBookClient"]
 
+B = TypeVar("B", bound=BaseBook[Any])
+
 RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits before a book that keeps failing is subscribed again; the first time is at once."""
 
 
-class OrderBookClient(WebSocketClient):
+class OrderBookClient(WebSocketClient, Generic[B]):
     """Keeps the order books of any number of symbols, all of one depth.
 
     A book is valid from its snapshot on. When a checksum does not match, that symbol alone is emptied, marked invalid
@@ -37,15 +39,21 @@ class OrderBookClient(WebSocketClient):
     """
 
     book_channel: ClassVar[Channel]
+    book_type: ClassVar[type[BaseBook[Any]]]
 
     def __init__(
         self,
         depth: int = 10,
         callback: Callable[..., Any] | None = None,
         *,
+        key: str = "",
+        secret: str = "",
         precision: Mapping[str, tuple[int, int]] | None = None,
         verify_checksums: bool = True,
+        rest_url: str | None = None,
         ws_url: str | None = None,
+        auth_ws_url: str | None = None,
+        socket_urls: Mapping[str, str] | None = None,
         proxy: str | None = None,
         verify: ssl.SSLContext | bool = True,
         timeout: float = 10.0,
@@ -59,9 +67,14 @@ class OrderBookClient(WebSocketClient):
         Args:
             depth: Levels on each side of a book; the exchange has a list of depths that it allows.
             callback: Function or coroutine function, called with `pair` and `message` after each update.
+            key: API key, where the exchange shows such books only with one.
+            secret: The key's secret, base64 text as the exchange shows it.
             precision: Decimals of price and quantity by symbol, for a source that drops trailing zeros.
             verify_checksums: Whether every update is verified.
-            ws_url: Base address of the public socket, without the version.
+            rest_url: Base address of the REST API, from which a token comes where one is needed.
+            ws_url: Base address of the public sockets, without the version.
+            auth_ws_url: Base address of the sockets whose requests carry a token, without the version.
+            socket_urls: Base addresses of single sockets by their names in `sockets`; they go before the other two.
             proxy: Address of a proxy; that of the environment when left out.
             verify: False switches the check of TLS certificates off; or a TLS context of your own.
             timeout: Seconds to wait for a connection, and for the reply to a request.
@@ -71,10 +84,16 @@ class OrderBookClient(WebSocketClient):
             timing: Clock, sleep and random numbers, for tests.
 
         Raises:
+            CredentialsError: Key or secret cannot be used.
             InvalidRequest: An option is not allowed.
         """
         super().__init__(
+            key,
+            secret,
+            rest_url=rest_url,
             ws_url=ws_url,
+            auth_ws_url=auth_ws_url,
+            socket_urls=socket_urls,
             proxy=proxy,
             verify=verify,
             timeout=timeout,
@@ -90,8 +109,20 @@ class OrderBookClient(WebSocketClient):
         self._verify_checksums = verify_checksums
         self._book_callback = callback
         self._notify = callback is not None or type(self).on_book_update is not OrderBookClient.on_book_update
-        self._keeper = _Keeper(self)
+        self._keeper: _Keeper[B] = _Keeper(self)
         self._recoveries: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open the socket of the books; without it, it is opened when the first book is added.
+
+        Raises:
+            InvalidRequest: Such books need a key and this client has none.
+            NotSent: A connection could not be made.
+            KrakenError: The token could not be had.
+        """
+        self._require_key(self.book_channel.auth, self.book_channel.name)
+        self._closed = False
+        await self._session(self.book_channel.socket).open(pin=True)
 
     @property
     def depth(self) -> int:
@@ -105,7 +136,7 @@ class OrderBookClient(WebSocketClient):
             pairs: The symbols, such as `BTC/USD`.
 
         Raises:
-            InvalidRequest: The depth is not allowed.
+            InvalidRequest: The depth is not allowed, or such books need a key and this client has none.
             NotSent: No connection could be made.
             ExchangeError: A symbol is refused; the message names it.
             ReplyLost: An acknowledgement did not arrive in time.
@@ -114,6 +145,7 @@ class OrderBookClient(WebSocketClient):
         new = [pair for pair in dict.fromkeys(pairs) if pair not in keeper.books]
         if not new:
             return
+        self._require_key(channel.auth, channel.name)
         request = self._encode_parameters(channel.parameters, {channel.each: new, "depth": self._depth})
         session = self._session(channel.socket)
         for pair in new:
@@ -134,7 +166,7 @@ class OrderBookClient(WebSocketClient):
         if kept := [pair for pair in pairs if pair in self._keeper.books]:
             await self._session(self.book_channel.socket).ended(self._discard(kept))
 
-    def book(self, symbol: str) -> OrderBook:
+    def book(self, symbol: str) -> B:
         """The book of a symbol. It stays the same object, is updated in place, and tells in `valid` whether it holds.
 
         Raises:
@@ -161,7 +193,7 @@ class OrderBookClient(WebSocketClient):
         }
         return {**tables, "valid": book.valid}
 
-    def updates(self, symbol: str) -> AsyncIterator[OrderBook]:
+    def updates(self, symbol: str) -> AsyncIterator[B]:
         """Iterate over a symbol's book, which is added if need be: it is given whenever it has changed and is valid.
 
         A slow reader misses states in between, never the newest. Iterating ends when the client is closed or the
@@ -196,9 +228,12 @@ class OrderBookClient(WebSocketClient):
 
     # ------------------------------------------------------------------ called by the keeper
 
-    def _new_book(self, pair: str) -> OrderBook:
+    def _new_book(self, pair: str) -> B:
         price, qty = self._precision.get(pair, (None, None))
-        return OrderBook(pair, self._depth, price_precision=price, qty_precision=qty, verify=self._verify_checksums)
+        book = self.book_type(
+            pair, self._depth, price_precision=price, qty_precision=qty, verify=self._verify_checksums
+        )
+        return cast("B", book)
 
     def _discard(self, pairs: list[str]) -> list[Subscription]:
         """Forget books and give their subscriptions back, without waiting."""
@@ -208,7 +243,7 @@ class OrderBookClient(WebSocketClient):
             return []
         return session.unwant(self._keeper, [s for s in session.owned(self._keeper) if s.value in pairs])
 
-    def _updated(self, book: OrderBook, raw: bytes) -> None:
+    def _updated(self, book: B, raw: bytes) -> None:
         if self._notify:
             self._dispatcher.put(self._deliver_update, book.symbol, raw)
 
@@ -237,12 +272,12 @@ class OrderBookClient(WebSocketClient):
                     session.refresh(subscription)
 
 
-class _Keeper:
+class _Keeper(Generic[B]):
     """Applies the frames of the book channel, in the reader, so that books are always as new as can be."""
 
-    def __init__(self, client: OrderBookClient) -> None:
-        self.books: dict[str, OrderBook] = {}
-        self.watchers: weakref.WeakSet[_Updates] = weakref.WeakSet()
+    def __init__(self, client: OrderBookClient[B]) -> None:
+        self.books: dict[str, B] = {}
+        self.watchers: weakref.WeakSet[_Updates[B]] = weakref.WeakSet()
         self._client = weakref.proxy(client)
         self._failures: dict[str, int] = {}
 
@@ -311,10 +346,10 @@ class _Keeper:
                 watcher.changed.set()
 
 
-class _Updates:
+class _Updates(Generic[B]):
     """An iterator over the states of one book."""
 
-    def __init__(self, client: OrderBookClient, symbol: str) -> None:
+    def __init__(self, client: OrderBookClient[B], symbol: str) -> None:
         self.symbol = symbol
         self.changed = asyncio.Event()
         self._client = client
@@ -331,7 +366,7 @@ class _Updates:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> OrderBook:
+    async def __anext__(self) -> B:
         if not self._begun:
             self._client._keeper.watchers.add(self)
             await self._client.add_book([self.symbol])

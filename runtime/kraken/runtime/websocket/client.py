@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 import weakref
 from collections import deque
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._version import __version__
 from ..errors import ErrorTable, ExchangeError, Facts, InvalidRequest, KrakenError, ReplyLost
+from ..order_ids import with_client_order_ids
 from .dispatch import Dispatcher
 from .events import Event, Gap
 from .pacing import ConnectBudget, Timing
@@ -85,6 +85,7 @@ class WebSocketClient:
         rest_url: str | None = None,
         ws_url: str | None = None,
         auth_ws_url: str | None = None,
+        socket_urls: Mapping[str, str] | None = None,
         proxy: str | None = None,
         verify: ssl.SSLContext | bool = True,
         timeout: float = 10.0,
@@ -102,7 +103,8 @@ class WebSocketClient:
             no_public: Do not open the public sockets in `start()`.
             rest_url: Base address of the REST API, from which the token comes.
             ws_url: Base address of the public sockets, without the version.
-            auth_ws_url: Base address of the sockets for private data and trading, without the version.
+            auth_ws_url: Base address of the sockets whose requests carry a token, without the version.
+            socket_urls: Base addresses of single sockets by their names in `sockets`; they go before the other two.
             proxy: Address of a proxy for all connections; that of the environment when left out.
             verify: False switches the check of TLS certificates off; or a TLS context of your own.
             timeout: Seconds to wait for a connection, and for the reply to a request.
@@ -129,6 +131,10 @@ class WebSocketClient:
         self._rest_url = rest_url
         self._ws_url = ws_url
         self._auth_ws_url = auth_ws_url
+        self._socket_urls = dict(socket_urls or {})
+        for name in self._socket_urls:
+            if name not in self.sockets:
+                raise InvalidRequest(f"socket_urls: {name!r} is not allowed; allowed: {', '.join(self.sockets)}")
         self._proxy = proxy
         self._verify = verify
         self._timeout = timeout
@@ -182,12 +188,7 @@ class WebSocketClient:
             ReplyLost: The reply to any other request was lost.
         """
         self._require_key(method.auth, method.name)
-        given = dict(parameters)
-        if method.client_order_id and all(
-            given.get(name) is None for name in (method.client_order_id, *method.client_order_id_unless)
-        ):
-            given[method.client_order_id] = uuid.uuid4().hex
-        encoded = self._encode_parameters(method.parameters, given)
+        encoded = self._encode_parameters(method.parameters, with_client_order_ids(method, parameters))
         ids = {name: encoded[name] for name in method.order_ids if name in encoded}
         own_id = encoded.get(method.client_order_id) if method.client_order_id else None
         facts = Facts(method.name, cl_ord_id=own_id, ids=ids)
@@ -483,7 +484,7 @@ class WebSocketClient:
         from .connection import WireOptions
 
         socket = self.sockets[name]
-        base = (self._auth_ws_url if socket.auth else self._ws_url) or socket.url
+        base = self._socket_urls.get(name) or (self._auth_ws_url if socket.auth else self._ws_url) or socket.url
         wire = WireOptions(
             timeout=self._timeout,
             max_size=self._max_size,

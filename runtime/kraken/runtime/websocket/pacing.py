@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["ConnectBudget", "Timing", "backoff"]
+__all__ = ["Budget", "ConnectBudget", "Timing", "backoff"]
 
 
 class Timing(NamedTuple):
@@ -36,26 +36,30 @@ def backoff(attempt: int, base: float, limit: float, random: Callable[[], float]
     return float(min(limit, base * 2 ** min(attempt, 30))) * random()
 
 
-class ConnectBudget:
-    """At most so many connection attempts in a sliding window; more wait for their turn.
+class Budget:
+    """What may be spent in a sliding window; more waits for its turn.
 
     Args:
-        attempts: How many are allowed.
+        limit: How much is allowed.
         window: Length of the window in seconds.
     """
 
-    def __init__(self, attempts: int, window: float) -> None:
-        self._attempts = attempts
+    def __init__(self, limit: int, window: float) -> None:
+        self._limit = limit
         self._window = window
-        self._taken: deque[float] = deque()
+        self._spent: deque[tuple[float, int]] = deque()
 
-    async def take(self, timing: Timing) -> None:
-        """Return once an attempt is allowed, and count it."""
+    async def take(self, timing: Timing, cost: int = 1) -> None:
+        """Return once `cost` is allowed, and count it; what costs more than the limit waits for a window of its own."""
         while True:
             now = timing.clock()
-            while self._taken and now - self._taken[0] >= self._window:
-                self._taken.popleft()
-            if len(self._taken) < self._attempts:
-                self._taken.append(now)
+            while self._spent and now - self._spent[0][0] >= self._window:
+                self._spent.popleft()
+            if not self._spent or sum(each for _, each in self._spent) + cost <= self._limit:
+                self._spent.append((now, cost))
                 return
-            await timing.sleep(self._taken[0] + self._window - now)
+            await timing.sleep(self._spent[0][0] + self._window - now)
+
+
+class ConnectBudget(Budget):
+    """How many connection attempts are allowed within a time."""

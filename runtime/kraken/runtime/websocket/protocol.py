@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
-__all__ = ["Channel", "Method", "Policy", "Socket"]
+__all__ = ["Channel", "Method", "Pace", "Policy", "Socket"]
 
 Policy = Literal["keep-latest", "drop-oldest", "never-drop"]
 """What a full buffer does: keep the newest item of each key, drop the oldest with a `Gap`, or fail the stream."""
@@ -18,9 +19,26 @@ class Socket(NamedTuple):
     path: str = ""
     """Appended to the base address, whether it is the default or the user's."""
     auth: bool = False
-    """Whether requests on it carry a token. `auth_ws_url` replaces the address of these, `ws_url` of the others."""
+    """Whether requests on it carry a token. `auth_ws_url` replaces the address of these, `ws_url` of the others, and
+    `socket_urls` that of one of them."""
     at_start: bool = True
     """Whether `start()` opens it; otherwise it is opened when it is first needed."""
+
+
+class Pace(NamedTuple):
+    """How fast a channel may be subscribed: each subscription has a cost, and only so much may be spent per second."""
+
+    parameter: str
+    """The parameter that the cost depends on."""
+    costs: Mapping[str, int]
+    """Cost of one subscription, by the parameter's value as text."""
+    otherwise: int
+    """Cost when the parameter is not given."""
+    per_second: int
+
+    def cost(self, parameters: Mapping[str, Any]) -> int:
+        """What one subscription with these parameters costs."""
+        return self.costs.get(str(parameters.get(self.parameter)), self.otherwise)
 
 
 class Channel(NamedTuple):
@@ -46,6 +64,8 @@ class Channel(NamedTuple):
     """Whether the exchange sends it unasked, so that there is nothing to subscribe."""
     sequenced: bool = False
     """Whether frames carry a `sequence` that grows by one; a hole makes the client subscribe anew."""
+    pace: Pace | None = None
+    """How fast it may be subscribed, where that is limited."""
 
 
 class Method(NamedTuple):
@@ -67,6 +87,8 @@ class Method(NamedTuple):
     """The parameter that is filled with a fresh client order id before sending."""
     client_order_id_unless: tuple[str, ...] = ()
     """No client order id is made when one of these is given."""
+    client_order_id_rows: str = ""
+    """The list parameter of which every element gets a client order id."""
     order_ids: tuple[str, ...] = ()
     """Parameters that identify orders; errors carry them."""
     replies_per: tuple[str, ...] = ()

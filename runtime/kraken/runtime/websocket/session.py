@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..json import encode
 from ..websocket import events
-from .pacing import ConnectBudget, Timing, backoff
+from .pacing import Budget, ConnectBudget, Timing, backoff
 from .subscription import (
     Owner,
     Sink,
@@ -163,6 +163,7 @@ class Session:
         self._changed = asyncio.Event()
         self._subscriptions: dict[object, Subscription] = {}
         self._routes: dict[str, _Route] = {}
+        self._paces: dict[str, Budget] = {}
         self._exchanges: dict[int, _Exchange] = {}
         self._ids = itertools.count(FIRST_REQUEST_ID)
         self._heard = 0
@@ -293,9 +294,11 @@ class Session:
         seconds = self._backing.options.reply_timeout
         await self._open_soon(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as limit:
                 for subscription in subscriptions:
                     await subscription.answered.wait()
+                    # Where subscribing is paced, many take long; what counts is that answers keep coming.
+                    limit.reschedule(self._loop.time() + seconds)
         except TimeoutError:
             missing = [str(s.value) for s in subscriptions if not s.answered.is_set() and s.value is not None]
             names = f" for {', '.join(missing)}" if missing else ""
@@ -604,7 +607,9 @@ class Session:
         if first.alone or not first.channel.each:
             return bool(leaving), [first]
         alike = [s for s in due if not s.alone and s.shape() == first.shape()]
-        return bool(leaving), alike[:BATCH]
+        pace = None if leaving else first.channel.pace
+        most = BATCH if pace is None else min(BATCH, max(1, pace.per_second // pace.cost(first.parameters)))
+        return bool(leaving), alike[:most]
 
     def _drop(self, subscription: Subscription) -> None:
         self._subscriptions.pop(subscription.identity(), None)
@@ -626,6 +631,10 @@ class Session:
 
     async def _begin(self, wire: Wire, batch: list[Subscription]) -> None:
         """Subscribe, and sort out who was answered what."""
+        channel = batch[0].channel
+        if channel.pace is not None:
+            budget = self._paces.setdefault(channel.name, Budget(channel.pace.per_second, 1.0))
+            await budget.take(self._backing.timing, len(batch) * channel.pace.cost(batch[0].parameters))
         request = batch[0].request([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, SUBSCRIBE, batch, request)

@@ -44,13 +44,8 @@ AMEND_ORDER = Method(
 )
 
 
-class SpotWSClient(WebSocketClient):
-    """Streams from Kraken's Spot WebSocket API v2, and places orders over it.
-
-    Each channel is a method that gives an async iterator; each request is a coroutine that returns its own reply.
-    Connections open when they are needed, heal by themselves, and get back what was subscribed. Use it in an
-    `async with` block, or call `start` and `close`.
-    """
+class SpotSockets(WebSocketClient):
+    """What all clients of Kraken's Spot WebSocket API v2 know: its addresses, channels and methods."""
 
     sockets: ClassVar[Mapping[str, Socket]] = {
         "public": Socket("wss://ws.example.com", "/v2", auth=False),
@@ -83,6 +78,15 @@ class SpotWSClient(WebSocketClient):
         if self._rest is not None:
             await self._rest.close()
             self._rest = None
+
+
+class SpotWSClient(SpotSockets):
+    """Streams from Kraken's Spot WebSocket API v2, and places orders over it.
+
+    Each channel is a method that gives an async iterator; each request is a coroutine that returns its own reply.
+    Connections open when they are needed, heal by themselves, and get back what was subscribed. Use it in an
+    `async with` block, or call `start` and `close`.
+    """
 
     def ticker(self, *, symbol: str | Sequence[str], snapshot: bool | None = None) -> Stream[Ticker, TickerMessage]:
         """Prices as they change.

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from kraken.runtime.errors import ExchangeError
-from kraken.runtime.models import RequestModel, ResponseModel, row_exception
+from kraken.runtime.errors import ExchangeError, row_exception
+from kraken.runtime.models import RequestModel, ResponseModel
 from kraken.runtime.types import (
     AmountText,
     ClientOrderId,
