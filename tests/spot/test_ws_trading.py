@@ -32,6 +32,7 @@ async def placed(ws: SpotWSClient, **more: Any) -> str:
     return result.order_id
 
 
+@pytest.mark.filterwarnings("ignore:edit_order is deprecated:DeprecationWarning")
 def test_an_order_is_replaced(emulator: Emulator) -> None:
     async def scenario() -> None:
         async with client(emulator) as ws:
@@ -47,6 +48,16 @@ def test_an_order_is_replaced(emulator: Emulator) -> None:
                 await ws.edit_order(order_id=old, symbol="BTC/USD")
             assert caught.value.facts.operation == "edit_order"
             assert caught.value.facts.ids == {"order_id": old}
+
+    run(scenario)
+
+
+def test_a_deprecated_method_names_what_to_use(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with client(emulator) as ws:
+            with pytest.warns(DeprecationWarning, match="use amend_order") as caught, pytest.raises(ExchangeError):
+                await ws.edit_order(order_id="OAAAAA-AAAAA-AAAAAA", symbol="BTC/USD")
+            assert caught[0].filename == __file__
 
     run(scenario)
 

@@ -192,6 +192,7 @@ def _method_fields(method: Method) -> str:
         "order_ids": method.order_ids,
         "replies_per": method.replies_per,
         "unwrap": bool(method.result),
+        "replaced_by": method.replaced_by,
     }
     defaults: dict[str, Any] = {
         "auth": False,
@@ -203,6 +204,7 @@ def _method_fields(method: Method) -> str:
         "order_ids": (),
         "replies_per": (),
         "unwrap": True,
+        "replaced_by": "",
     }
     return _keywords(values, defaults)
 

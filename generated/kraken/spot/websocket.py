@@ -169,6 +169,7 @@ EDIT_ORDER = Method(
     parameters="EditOrderParams",
     danger="trades",
     order_ids=("order_id", "order_userref"),
+    replaced_by="amend_order",
 )
 
 CANCEL_ALL = Method(name="cancel_all", socket="private", reply="cancel_all", auth=True, danger="cancels")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 import weakref
 from collections import deque
 from importlib import import_module
@@ -188,6 +189,9 @@ class WebSocketClient:
             ReplyLost: The reply to any other request was lost.
         """
         self._require_key(method.auth, method.name)
+        if method.replaced_by:
+            message = f"{method.name} is deprecated; use {method.replaced_by}"
+            warnings.warn(message, DeprecationWarning, stacklevel=3)
         encoded = self._encode_parameters(method.parameters, with_client_order_ids(method, parameters))
         ids = {name: encoded[name] for name in method.order_ids if name in encoded}
         own_id = encoded.get(method.client_order_id) if method.client_order_id else None

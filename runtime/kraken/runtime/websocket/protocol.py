@@ -95,3 +95,5 @@ class Method(NamedTuple):
     """List parameters of which every element is answered by a reply of its own, all with the same `req_id`."""
     unwrap: bool = True
     """Whether the caller gets the `result` of the reply; otherwise the whole reply."""
+    replaced_by: str = ""
+    """What to use instead, for a deprecated method."""
