@@ -405,6 +405,7 @@ class Renderer:
             "InvalidRequest",
             "KrakenError",
             "KrakenWarning",
+            "LimitReached",
             "NotSent",
             "OrderStateUnknown",
             "ReplyLost",
