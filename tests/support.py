@@ -131,6 +131,7 @@ class Opener:
         self.colour = colour
         self.waits: list[float] = []
         """Seconds that clients would have waited."""
+        self.sleep: Callable[[float], None] = self.waits.append
         self._runner = asyncio.Runner()
         self._opened: list[SpotClient] = []
 
@@ -145,7 +146,7 @@ class Opener:
     ) -> SpotClient:
         """A client; one of the other colour that looks like it where that is wanted."""
         if self.colour == "sync":
-            client = SpotClient(key, secret, url, transport=transport, sleep=self.waits.append, **options)
+            client = SpotClient(key, secret, url, transport=transport, sleep=self._sleep, **options)
         else:
             wrapped = None if transport is None else AsyncFakeTransport(transport)
             inner = SpotAsyncClient(key, secret, url, transport=wrapped, sleep=self._wait, **options)
@@ -153,8 +154,11 @@ class Opener:
         self._opened.append(client)
         return client
 
+    def _sleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
     async def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        self.sleep(seconds)
 
     def all(self, pages: Any) -> list[Any]:
         """The items of all pages, in either colour."""

@@ -419,6 +419,7 @@ class Renderer:
             "InvalidRequest",
             "KrakenError",
             "KrakenWarning",
+            "LimitReached",
             "NotSent",
             "OrderStateUnknown",
             "ReplyLost",

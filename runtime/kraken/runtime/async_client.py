@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -180,6 +181,7 @@ class AsyncRestClient:
         on_limit: str = "wait",
         transport: AsyncTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a client.
 
@@ -200,7 +202,8 @@ class AsyncRestClient:
             on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
             transport: Another HTTP library behind the `AsyncTransport` protocol. When left out it is aiohttp where
                 that is installed (the extra `speed`, version 3.12 to 3.14), else httpx.
-            sleep: Waits between retries.
+            sleep: Waits between retries, and for room at rate limits.
+            clock: Tells the seconds by which rate limits are counted.
 
         Raises:
             CredentialsError: The key or secret cannot be one of Kraken's.
@@ -221,6 +224,7 @@ class AsyncRestClient:
                 verify=verify,
                 tier=tier,
                 on_limit=on_limit,
+                clock=clock,
             )
         except CredentialsError as error:
             # Not even a tool that prints the variables of each frame may show them.

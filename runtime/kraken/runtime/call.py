@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias, TypeVar, cast
 from .errors import KrakenError
 from .transport import Lost, Reply, Request
 
-__all__ = ["Flow", "Send", "Sleep", "call_flow", "drive", "drive_async"]
+__all__ = ["Flow", "Send", "Sleep", "call_flow", "closing_flow", "drive", "drive_async"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,14 @@ def call_flow(
     raise AssertionError("unreachable")
 
 
+def closing_flow(flow: Flow[T], close: Callable[[], None]) -> Flow[T]:
+    """A call after which something is to be closed, however it ends."""
+    try:
+        return (yield from flow)
+    finally:
+        close()
+
+
 def drive(
     flow: Flow[T],
     send: Callable[[Request], Reply | Lost],
@@ -61,17 +69,20 @@ def drive(
 ) -> T:
     """Run a call with blocking I/O."""
     answer: Reply | Lost | None = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as done:
-            return cast("T", done.value)
-        if isinstance(step, Send):
-            with lock:
-                answer = send(step.build())
-        else:
-            sleep(step.seconds)
-            answer = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as done:
+                return cast("T", done.value)
+            if isinstance(step, Send):
+                with lock:
+                    answer = send(step.build())
+            else:
+                sleep(step.seconds)
+                answer = None
+    finally:
+        flow.close()  # also when it is interrupted
 
 
 async def drive_async(
@@ -82,14 +93,17 @@ async def drive_async(
 ) -> T:
     """Run a call with awaited I/O."""
     answer: Reply | Lost | None = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as done:
-            return cast("T", done.value)
-        if isinstance(step, Send):
-            async with lock:
-                answer = await send(step.build())
-        else:
-            await sleep(step.seconds)
-            answer = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as done:
+                return cast("T", done.value)
+            if isinstance(step, Send):
+                async with lock:
+                    answer = await send(step.build())
+            else:
+                await sleep(step.seconds)
+                answer = None
+    finally:
+        flow.close()  # also when it is interrupted

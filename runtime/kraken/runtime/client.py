@@ -93,6 +93,7 @@ class RestClient:
         on_limit: str = "wait",
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a client.
 
@@ -112,7 +113,8 @@ class RestClient:
                 counted here and not exceeded. Nothing is counted when left out.
             on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
             transport: Another HTTP library behind the `Transport` protocol.
-            sleep: Waits between retries.
+            sleep: Waits between retries, and for room at rate limits.
+            clock: Tells the seconds by which rate limits are counted.
 
         Raises:
             CredentialsError: The key or secret cannot be one of Kraken's.
@@ -133,6 +135,7 @@ class RestClient:
                 verify=verify,
                 tier=tier,
                 on_limit=on_limit,
+                clock=clock,
             )
         except CredentialsError as error:
             # Not even a tool that prints the variables of each frame may show them.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import checks
 from ._version import __version__
-from .call import Flow, call_flow
+from .call import Flow, call_flow, closing_flow
 from .errors import (
     CredentialsError,
     DecodeError,
@@ -173,20 +173,28 @@ class Core:
         sink = Download(to)
 
         def decode(outcome: Reply | Lost) -> bytes | KrakenError:
-            if isinstance(outcome, Reply) and is_file(outcome.status, outcome.headers):
-                if outcome.body:  # a transport that does not know sinks
-                    sink(outcome.body)
-                return sink.finish()
-            sink.abandon()
-            result = self._unwrap(outcome, operation, facts, chosen)
-            return result if isinstance(result, KrakenError) else DecodeError("the reply is not a file", facts)
+            result = self._downloaded(outcome, operation, facts, chosen, sink)
+            self._account(operation, encoded, result)
+            return result
 
         def delay(error: KrakenError, attempt: int) -> float | None:
             return self._retries.delay(error, attempt, self.table) if operation.retry else None
 
-        return call_flow(
-            self._builder(operation, encoded, chosen, text, sink), decode, delay, self._turn(operation, encoded)
-        )
+        build = self._builder(operation, encoded, chosen, text, sink)
+        return closing_flow(call_flow(build, decode, delay, self._turn(operation, encoded)), sink.abandon)
+
+    def _downloaded(
+        self, outcome: Reply | Lost, operation: Operation[Any], facts: Facts, options: Options, sink: Download
+    ) -> bytes | KrakenError:
+        if isinstance(outcome, Reply) and is_file(outcome.status, outcome.headers):
+            if options.on_reply is not None:
+                options.on_reply(outcome)
+            if outcome.body:  # a transport that does not know sinks
+                sink(outcome.body)
+            return sink.finish()
+        sink.abandon()
+        result = self._unwrap(outcome, operation, facts, options)
+        return result if isinstance(result, KrakenError) else DecodeError("the reply is not a file", facts)
 
     def _builder(
         self,
@@ -240,19 +248,22 @@ class Core:
         """Learn from a reply for the retries and the rate limits."""
         if not isinstance(result, KrakenError):
             self._retries.succeeded()
-        if self.limits is None:
+        if self.limits is None or operation.counter not in ("rest", "trading"):
             return
         from .limits import charge_of, new_orders
 
+        charge, limits = charge_of(operation, encoded.values), self.limits
         if isinstance(result, ExchangeError):
             if result.category == "rate_limit":
-                self.limits.refused(charge_of(operation, encoded.values))
-        elif isinstance(result, KrakenError):
+                limits.refused(charge)
             return
-        elif operation.placed:
-            self.limits.placed(str(encoded.values.get("pair", "")), new_orders(operation, encoded.values, result))
-        elif operation.danger == "trades":
-            self.limits.changed(charge_of(operation, encoded.values).orders)
+        known = None if isinstance(result, KrakenError) else result
+        if operation.ages and not operation.placed and operation.danger != "cancels":
+            limits.changed(charge)
+        elif operation.ages and known is not None:
+            limits.gone(charge)
+        if operation.placed:
+            limits.placed(charge.pair, new_orders(operation, encoded.values, known))
 
     def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
         if not operation.auth:

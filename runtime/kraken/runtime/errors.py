@@ -20,6 +20,7 @@ __all__ = [
     "InvalidRequest",
     "KrakenError",
     "KrakenWarning",
+    "LimitReached",
     "NotSent",
     "OrderStateUnknown",
     "ReplyLost",
@@ -115,6 +116,16 @@ class OrderStateUnknown(KrakenError):
     """
 
     category = "network"
+
+
+class LimitReached(KrakenError):
+    """A call would exceed one of Kraken's rate limits, and the client was told to raise instead of waiting.
+
+    It is raised before anything is sent, by clients that count (`tier=`) with `on_limit="raise"`.
+    """
+
+    category = "rate_limit"
+    retryable = True
 
 
 class ConnectionLost(KrakenError):

@@ -6,16 +6,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from .errors import Facts, KrakenError
+from .errors import Facts, LimitReached
 from .operation import Operation
 
-__all__ = ["Charge", "Counter", "CounterLimit", "LimitReached", "Limits", "Tier", "charge_of", "new_orders"]
+__all__ = ["Charge", "Counter", "CounterLimit", "Limits", "Tier", "charge_of", "new_orders"]
 
-ORDERS_REMEMBERED = 10_000
-MARGIN = 0.02
-"""Seconds that are waited longer than counted: the two clocks, and the way to the exchange, are never quite even."""
+ANY = ""
+"""The pair of orders about which nothing is known: what they cost is charged to every pair."""
+ORDERS_REMEMBERED, SAME_REFERENCE = 10_000, 500
+"""Ids, and orders that share one of them: user references need not differ."""
+SLACK = 1.0
+"""Seconds of decay that are left unused: requests may arrive closer together than they were sent."""
 
 
 class CounterLimit(NamedTuple):
@@ -51,30 +55,36 @@ def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
     """What a call with these arguments costs."""
     listed = values.get(operation.per) if operation.per else None
     count = len(listed) if isinstance(listed, list) else 1
-    ids = tuple(str(each) for name in operation.order_ids for each in _listed(values.get(name)))
+    # Where an order takes the place of another, the first id is that of the other one.
+    names = operation.order_ids[:1] if operation.placed else operation.order_ids
+    ids = tuple(str(each) for name in names for each in _listed(values.get(name)))
     return Charge(operation.counter, operation.cost * count, operation.ages, str(values.get("pair", "")), ids)
 
 
-def new_orders(operation: Operation[Any], values: Mapping[str, Any], result: Any) -> list[str]:
-    """Ids by which orders that a call placed can be named later."""
-    found = [result]
-    for name in operation.placed:
-        found = [item for each in found for item in _listed(getattr(each, name, None))]
-    own = [values.get(name) for name in operation.order_ids]
-    return [str(each) for each in [*found, *own] if isinstance(each, str | int)]
+def new_orders(operation: Operation[Any], values: Mapping[str, Any], result: Any) -> list[list[str]]:
+    """The ids of each order that a call placed: Kraken's, which a lost reply (None) would have told, and the caller's."""
+    *path, name = operation.placed
+    rows = _listed(getattr(result, path[0], None)) if path else [result]
+    asked = _listed(values.get(operation.per)) if operation.per else [values]
+    own = (operation.client_order_id, *operation.client_order_id_unless)
+    own = own if operation.client_order_id else operation.order_ids[1:]
+    found = []
+    for row, given in zip_longest(rows, asked):
+        ids = _listed(getattr(row, name, None))
+        if ids or row is None:
+            ids = [*ids, *(_value(given, each) for each in own)]
+            found.append([str(each) for each in ids if each is not None])
+    return found
+
+
+def _value(given: Any, name: str) -> Any:
+    return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
 
 
 def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
-
-
-class LimitReached(KrakenError):
-    """A call would exceed one of Kraken's rate limits, and the client was told to raise instead of waiting."""
-
-    category = "rate_limit"
-    retryable = True
 
 
 class Counter:
@@ -89,7 +99,7 @@ class Counter:
     @property
     def value(self) -> float:
         """What the counter stands at now; above the maximum while calls are waiting for their turn."""
-        return max(0.0, self._value - (self._clock() - self._at) * self._limit.decay)
+        return self._value_at(self._clock())
 
     @property
     def maximum(self) -> float:
@@ -97,13 +107,17 @@ class Counter:
         return self._limit.maximum
 
     def wait(self, cost: float) -> float:
-        """Seconds until a cost fits."""
-        above = self.value + cost - self._limit.maximum
-        return above / self._limit.decay + MARGIN if above > 0 else 0.0
+        """Seconds until a cost fits; what never does goes out when the counter stands at nothing."""
+        too_much = self.value + cost - self._limit.maximum + SLACK * self._limit.decay
+        return max(0.0, min(too_much, self.value)) / self._limit.decay
 
-    def add(self, cost: float) -> None:
-        """Charge a cost."""
-        self._value, self._at = self.value + cost, self._clock()
+    def add(self, cost: float, wait: float = 0.0) -> None:
+        """Charge a cost that arises in some seconds."""
+        moment = self._clock() + wait
+        self._value, self._at = self._value_at(moment) + cost, moment
+
+    def _value_at(self, moment: float) -> float:
+        return max(0.0, self._value - (moment - self._at) * self._limit.decay)
 
     def refused(self) -> None:
         """Kraken said that the limit is reached: somebody else uses the same counter. Count from the maximum."""
@@ -130,11 +144,16 @@ class Limits:
         self.rest: Counter = Counter(tier.rest, clock)
         """The counter of private REST calls."""
         self._pairs: dict[str, Counter] = {}
-        self._orders: OrderedDict[str, _Order] = OrderedDict()
+        self._orders: OrderedDict[str, list[_Order]] = OrderedDict()
 
     def trading(self, pair: str) -> Counter:
         """The trading counter of a pair, by the name that was used in the orders."""
-        return self._pairs.setdefault(pair, Counter(self._tier.trading, self._clock))
+        counter = self._pairs.get(pair)
+        if counter is None:
+            counter = self._pairs[pair] = Counter(self._tier.trading, self._clock)
+            if ANY in self._pairs:
+                counter.add(self._pairs[ANY].value)
+        return counter
 
     def reserve(self, charge: Charge, operation: str) -> float:
         """Charge a call now, and return the seconds that it has to wait for its turn.
@@ -142,10 +161,8 @@ class Limits:
         Raises:
             LimitReached: It would have to wait, and this is not wanted; nothing is charged then.
         """
-        if charge.counter not in ("rest", "trading"):
-            return 0.0
         with self._lock:
-            charged = [(self.rest, charge.cost)] if charge.counter == "rest" else self._trading_costs(charge)
+            charged = self._costs(charge)
             wait = max((counter.wait(cost) for counter, cost in charged), default=0.0)
             if wait and not self._wait:
                 raise LimitReached(
@@ -153,37 +170,50 @@ class Limits:
                     Facts(operation, sent=False, hint='wait, or make the client with on_limit="wait"'),
                 )
             for counter, cost in charged:
-                counter.add(cost)
+                counter.add(cost, wait)
             return wait
 
-    def _trading_costs(self, charge: Charge) -> list[tuple[Counter, float]]:
-        if not charge.ages:
-            return [(self.trading(charge.pair), charge.cost)]
-        costs: dict[str, float] = {}
-        orders = charge.orders or ("",)
-        for order in orders:
-            # Of an unknown order the worst is assumed: that it is new.
-            known = self._orders.get(order) or _Order(charge.pair, self._clock())
-            cost = charge.cost / len(orders) + _by_age(charge.ages, self._clock() - known.since)
-            costs[known.pair] = costs.get(known.pair, 0.0) + cost
+    def _costs(self, charge: Charge) -> list[tuple[Counter, float]]:
+        """The counters that a call is charged to, and how much."""
+        if charge.counter != "trading":
+            return [(self.rest, charge.cost)] if charge.counter == "rest" else []
+        known = self._known(charge)
+        costs = {charge.pair or (known[0].pair if known else ANY): charge.cost}
+        for order in known:
+            costs[order.pair] = costs.get(order.pair, 0.0) + _by_age(charge.ages, self._clock() - order.since)
+        # Of an unknown order the worst is assumed: that it is new, and of any pair.
+        unknown = sum(name not in self._orders for name in charge.orders) * _by_age(charge.ages, 0.0)
+        costs[charge.pair] = costs.get(charge.pair, 0.0) + unknown
+        if anywhere := costs.get(ANY):
+            costs |= {name: costs.get(name, 0.0) + anywhere for name in {*self._pairs, *costs} - {ANY}}
         return [(self.trading(name), cost) for name, cost in costs.items() if cost]
 
-    def placed(self, pair: str, ids: Iterable[str]) -> None:
-        """Remember orders, for the cost of changing them while they are young."""
+    def placed(self, pair: str, orders: Iterable[Iterable[str]]) -> None:
+        """Remember orders by all their ids, for the cost of changing them while they are young."""
         with self._lock:
-            placed = _Order(pair, self._clock())
-            for order in ids:
-                self._orders[order] = placed
-                self._orders.move_to_end(order)
+            for ids in orders:
+                order = _Order(pair, self._clock())
+                for name in ids:
+                    self._orders.setdefault(name, []).append(order)
+                    self._orders.move_to_end(name)
+                    del self._orders[name][:-SAME_REFERENCE]
             while len(self._orders) > ORDERS_REMEMBERED:
                 self._orders.popitem(last=False)
 
-    def changed(self, orders: Iterable[str]) -> None:
-        """Orders were amended: their age counts from now."""
+    def changed(self, charge: Charge) -> None:
+        """Orders were amended: their age begins anew."""
         with self._lock:
-            for order in orders:
-                if order in self._orders:
-                    self._orders[order].since = self._clock()
+            for order in self._known(charge):
+                order.since = self._clock()
+
+    def gone(self, charge: Charge) -> None:
+        """Orders were cancelled: nothing that is done to them has a price any more."""
+        with self._lock:
+            for order in self._known(charge):
+                order.since = float("-inf")
+
+    def _known(self, charge: Charge) -> list[_Order]:
+        return [order for name in charge.orders for order in self._orders.get(name, ())]
 
     def refused(self, charge: Charge) -> None:
         """Kraken refused a call because of its limit."""
@@ -191,12 +221,14 @@ class Limits:
             if charge.counter == "rest":
                 self.rest.refused()
             elif charge.counter == "trading":
-                self.trading(charge.pair).refused()
+                pairs = {charge.pair, *(order.pair for order in self._known(charge))} - {ANY}
+                for name in pairs or {ANY, *self._pairs}:
+                    self.trading(name).refused()
 
-    def state(self) -> Mapping[str, Any]:
-        """Every counter with its present value and its maximum."""
+    def state(self) -> Mapping[str, tuple[float, float]]:
+        """Every counter with its present value and its maximum; `trading` alone is for orders of an unknown pair."""
         with self._lock:
-            counters = {"rest": self.rest, **{f"trading {pair}": counter for pair, counter in self._pairs.items()}}
+            counters = {"rest": self.rest, **{f"trading {pair}".strip(): each for pair, each in self._pairs.items()}}
             return {name: (counter.value, counter.maximum) for name, counter in counters.items()}
 
 

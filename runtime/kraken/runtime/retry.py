@@ -42,9 +42,10 @@ class Retries:
             return 0.0 if attempt == 0 else None
         if kind != "after-wait" or attempt >= self.limit or self._budget < 1:
             return None
-        self._budget -= 1
+        wait: float = BASE * 2**attempt * (0.5 + self._random())
         if until := _UNTIL.search(error.code):  # Kraken says when
-            wait = float(until[1]) - self._now()
-            return wait + self._random() if wait <= LONGEST else None
-        backoff: float = min(LONGEST, BASE * 2**attempt)
-        return backoff * (0.5 + self._random())
+            wait = max(0.0, float(until[1]) - self._now()) + self._random()
+            if wait > LONGEST:
+                return None
+        self._budget -= 1
+        return min(LONGEST, wait)
