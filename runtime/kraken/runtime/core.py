@@ -56,6 +56,7 @@ _NO_OPTIONS = Options()
 _UNKNOWN_HINT = (
     "do not send it again before looking the order up: the request was sent once, and may have been carried out"
 )
+_PERHAPS_HINT = "it may have been carried out: look before making the call again"
 
 
 class Core:
@@ -368,7 +369,7 @@ class Core:
         """A reply that tells nothing: harmless for a read, an open question for everything else."""
         error: KrakenError
         if operation.danger == "none":
-            error = ReplyLost(what, facts)
+            error = ReplyLost(what, facts if operation.retry else facts._replace(hint=_PERHAPS_HINT))
         else:
             error = OrderStateUnknown(what, facts._replace(hint=_UNKNOWN_HINT))
         error.__cause__ = cause
@@ -438,12 +439,13 @@ def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json:
             encoding=encoding,
             envelope=known.envelope,
             signing=known.signing,
+            retry=known.retry,
             danger=known.danger,
             client_order_id=known.client_order_id,
             order_ids=known.order_ids,
         )
     danger = "none" if method == "GET" or not auth else "trades"
-    return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger)
+    return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger, retry=danger == "none")
 
 
 @contextmanager
