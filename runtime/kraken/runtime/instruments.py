@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
@@ -69,7 +69,7 @@ class Instrument(NamedTuple):
     altname: str
     """The short name: `XBTUSD`."""
     symbol: str
-    """The name on the WebSocket: `BTC/USD`."""
+    """The name on the WebSocket: `BTC/USD`; the short name for a pair that is not there."""
     base: str
     """Kraken's name of the asset that is traded."""
     quote: str
@@ -112,7 +112,7 @@ class Instrument(NamedTuple):
             InvalidRequest: The volume or the cost is below the minimum, or off the pair's steps; the message says which.
         """
         amount = exact_amount(volume)
-        if amount % self.lot:
+        if _remainder(amount, self.lot):
             raise _refused(
                 self.symbol, f"volume: {amount} is finer than the lot step; allowed: multiples of {self.lot:f}"
             )
@@ -121,10 +121,11 @@ class Instrument(NamedTuple):
         if price is None:
             return
         each = exact_amount(price)
-        if each % self.tick:
+        if _remainder(each, self.tick):
             raise _refused(self.symbol, f"price: {each} is finer than the tick; allowed: multiples of {self.tick:f}")
-        if amount * each < self.minimum_cost:
-            raise _refused(self.symbol, f"cost: {amount * each:f} is too small; allowed: {self.minimum_cost:f} or more")
+        cost = _EXACT.multiply(amount, each)
+        if cost < self.minimum_cost:
+            raise _refused(self.symbol, f"cost: {cost:f} is too small; allowed: {self.minimum_cost:f} or more")
 
 
 class Instruments:
@@ -144,8 +145,8 @@ class Instruments:
         self.pairs: dict[str, Instrument] = {
             name: self._instrument(name, info, symbols) for name, info in pairs.items()
         }
-        self._assets = _index((each, (each.name, each.altname, each.symbol)) for each in self.assets.values())
-        self._pairs = _index((each, self._spellings(each)) for each in self.pairs.values())
+        self._assets = _index([(each, (each.name, each.altname, each.symbol)) for each in self.assets.values()])
+        self._pairs = _index([(each, self._spellings(each, pairs[name])) for name, each in self.pairs.items()])
 
     def pair(self, name: str) -> Instrument:
         """The pair of a name in any of Kraken's spellings: `XBTUSD`, `XXBTZUSD`, `XBT/USD`, `BTC/USD`.
@@ -166,7 +167,7 @@ class Instruments:
         return found
 
     def _instrument(self, name: str, info: PairInfo, symbols: Mapping[str, str]) -> Instrument:
-        spelled = str(info.wsname or f"{self._short(info.base)}/{self._short(info.quote)}")
+        spelled = str(info.wsname or info.altname or name)
         symbol = "/".join(symbols.get(part, part) for part in spelled.split("/"))
         tick = info.tick_size if info.tick_size is not None else Decimal(1).scaleb(-(info.pair_decimals or 0))
         lot = Decimal(1).scaleb(-(info.lot_decimals or 0))
@@ -178,10 +179,10 @@ class Instruments:
     def _short(self, asset: str) -> str:
         return self.assets[asset].altname if asset in self.assets else asset
 
-    def _spellings(self, each: Instrument) -> Iterable[str]:
+    def _spellings(self, each: Instrument, info: PairInfo) -> tuple[str, ...]:
         base, _, quote = each.symbol.partition("/")
         short = f"{self._short(each.base)}/{self._short(each.quote)}"
-        return each.name, each.altname, each.symbol, base + quote, short
+        return each.name, each.altname, str(info.wsname or each.symbol), each.symbol, short, base + quote
 
 
 def _asset(name: str, info: AssetInfo, symbols: Mapping[str, str]) -> Asset:
@@ -189,10 +190,11 @@ def _asset(name: str, info: AssetInfo, symbols: Mapping[str, str]) -> Asset:
     return Asset(name, altname, symbols.get(altname, altname), info.decimals or 0)
 
 
-def _index(entries: Iterable[tuple[Any, Iterable[str]]]) -> dict[str, Any]:
+def _index(entries: Sequence[tuple[Any, tuple[str, ...]]]) -> dict[str, Any]:
+    """Entries by their names. The first name of one goes before the second of another, and so on."""
     found: dict[str, Any] = {}
-    for entry, names in entries:
-        for name in names:
+    for kind in zip(*(names for _, names in entries), strict=True):
+        for (entry, _), name in zip(entries, kind, strict=True):
             found.setdefault(name.upper(), entry)
     return found
 
@@ -206,8 +208,20 @@ def _find(index: Mapping[str, Any], name: str, kind: str) -> Any:
     return found
 
 
+_EXACT = Context(prec=1000)
+"""The usual 28 digits would round what has more."""
+
+
 def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
-    return (value / step).to_integral_value(rounding=rounding) * step
+    steps = _EXACT.divide(value, step).to_integral_value(rounding, _EXACT)
+    return _EXACT.quantize(_EXACT.multiply(steps, step), min(step, Decimal(1)))
+
+
+def _remainder(value: Decimal, step: Decimal) -> Decimal:
+    try:
+        return _EXACT.remainder(value, step)
+    except InvalidOperation:
+        raise InvalidRequest(f"{value!r} is beyond all measure", Facts(sent=False)) from None
 
 
 def _refused(symbol: str, message: str) -> InvalidRequest:
