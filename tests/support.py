@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import re
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any, cast
@@ -168,6 +169,19 @@ class Opener:
         for client in self._opened:
             client.close()
         self._runner.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """A request as it came in, head and body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    wanted = int(lengths[0].split(b":")[1]) if lengths else 0
+    while len(body) < wanted:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
 
 
 async def _all(pages: AsyncPages[Any]) -> list[Any]:

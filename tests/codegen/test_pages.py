@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
+import re
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
@@ -14,6 +16,7 @@ from kraken.codegen.__main__ import main
 from kraken.codegen.extensions import EXTENSIONS
 from kraken.codegen.load import load_documents
 from kraken.codegen.pages import conflicts_page, keys_page
+from kraken.spot import SpotAsyncClient, SpotClient, SpotWSClient
 
 from .support import GOLDEN, REPOSITORY, SPECS, documents
 
@@ -89,14 +92,23 @@ def _group(document: dict[str, Any]) -> tuple[str, str]:
     return document["x-kraken-product"], document["x-kraken-group"]
 
 
-def test_names_in_the_catalogue_can_be_called(catalogue: list[dict[str, Any]]) -> None:
-    import kraken.spot
-
-    client = kraken.spot.SpotClient()
+def test_what_is_in_the_catalogue_can_be_called(catalogue: list[dict[str, Any]]) -> None:
+    """By its name, in both colours, with types and a docstring; deprecated entries say what to use instead."""
+    clients: list[Any] = [SpotClient(), SpotAsyncClient()]
     for entry in catalogue:
-        if entry["product"] == "spot":
-            owner = getattr(client, entry["group"]) if entry["kind"] == "rest" else kraken.spot.SpotWSClient
-            assert callable(getattr(owner, entry["name"]))
+        owners = [getattr(client, entry["group"]) for client in clients] if entry["kind"] == "rest" else [SpotWSClient]
+        for owner in owners:
+            method = getattr(owner, entry["name"])
+            signature = inspect.signature(method)
+            assert signature.return_annotation is not signature.empty, entry
+            parameters = [each for name, each in signature.parameters.items() if name != "self"]
+            assert all(each.annotation is not each.empty for each in parameters), entry
+            assert all(each.kind is each.KEYWORD_ONLY for each in parameters), entry
+            text = inspect.getdoc(method) or ""
+            assert all(f"{each.name}: " in text.partition("Args:")[2] for each in parameters), entry
+            assert "Returns:" in text, entry
+            assert "Kraken's page: https://" in text, entry
+            assert bool(re.search("^Deprecated", text, re.MULTILINE)) is entry["deprecated"], entry
 
 
 def test_deprecated_entries_say_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from kraken.exceptions import NotSent, OrderStateUnknown, ReplyLost
 from kraken.runtime import Options
 from kraken.spot import SpotClient
 
-from ..support import ORDER, Opener
+from ..support import ORDER, Opener, read_request
 
 ACCEPTED = ("accept-then-502", "accept-then-hang", "accept-then-garbage", "accept-then-reset")
 REFUSED = ("html", "error-500", "reset-before", "hang-before")
@@ -177,18 +177,6 @@ def server(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
     with listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", got
         thread.join(10)
-
-
-def read_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    wanted = int(lengths[0].split(b":")[1]) if lengths else 0
-    while len(body) < wanted:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
 
 
 BROKEN = {

@@ -171,7 +171,7 @@ class Core:
         chosen = options or _NO_OPTIONS
         encoded = encode_arguments(operation, arguments, chosen.extra)
         facts = Facts(operation.name, sent=True)
-        sink = Download(to)
+        sink = Download(operation.name, to)
 
         def decode(outcome: Reply | Lost) -> bytes | KrakenError:
             result = self._downloaded(outcome, operation, facts, chosen, sink)

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from .errors import DecodeError
-from .json import WIRE, decode
+from .json import MALFORMED, WIRE, decode
 from .tables import Tables
 
 __all__ = ["Choice", "KeyedRows", "LazyRows", "RequestModel", "ResponseModel", "row"]
@@ -96,7 +96,10 @@ class LazyRows(Sequence[R]):
     @property
     def _raw(self) -> list[Any]:
         if isinstance(self._held, bytes):
-            self._held = decode(self._held)
+            try:
+                self._held = decode(self._held)
+            except MALFORMED as error:
+                raise DecodeError(f"a table that is not JSON: {error}") from error
         assert not isinstance(self._held, bytes)
         return self._held
 

@@ -48,7 +48,9 @@ def moment(value: Decimal | int | str | None, per_second: int = 1) -> datetime |
     """
     try:
         number = Decimal(value or 0)
-        return _EPOCH + timedelta(microseconds=int(number * 1_000_000 / per_second)) if number else None
+        if not number or number.adjusted() > 30:  # an int of so many digits takes long to make
+            return None
+        return _EPOCH + timedelta(microseconds=int(number * 1_000_000 / per_second))
     except (ArithmeticError, ValueError):
         return None
 
