@@ -17,7 +17,7 @@ from .dispatch import Dispatcher
 from .events import Event, Gap
 from .pacing import ConnectBudget, Timing
 from .protocol import Channel, Method, Socket
-from .session import Backing, Session, SessionOptions
+from .session import Backing, Counts, Session, SessionOptions
 from .stream import Stream
 from .subscription import field, refusal
 from .token import TokenSource
@@ -290,6 +290,11 @@ class WebSocketClient:
         """Whether this client has credentials."""
         return bool(self._key)
 
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """What the sockets have brought so far, by the sockets' names; a socket that was never needed is left out."""
+        return {name: session.counts for name, session in self._sessions.items()}
+
     # ------------------------------------------------------------------ events and handlers
 
     def on(self, channel: str, handler: Callable[[Any], Any]) -> None:
@@ -499,6 +504,7 @@ class WebSocketClient:
         backing = Backing(
             emit=self._emit,
             decode=_load(self.decoder),
+            channels=self.channels,
             errors=self._errors(),
             budget=self._budget,
             timing=self._timing,
