@@ -45,8 +45,9 @@ from .subscription import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
 
+    from ..limits import Limits
     from .connection import Wire, WireOptions
-    from .protocol import Channel, Method
+    from .protocol import Channel, Method, RateCounter
     from .token import TokenSource
 
 __all__ = ["Backing", "Counts", "Session", "SessionOptions"]
@@ -101,6 +102,8 @@ class Backing(NamedTuple):
     options: SessionOptions
     ping: str
     """Name of the method that any socket answers."""
+    limits: Limits | None = None
+    """Takes what the exchange tells of its rate-limit counters."""
 
 
 class Counts(NamedTuple):
@@ -145,12 +148,22 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "sequenced", "sinks")
+    __slots__ = ("last", "noted", "sequenced", "sinks")
 
-    def __init__(self, sequenced: bool = False) -> None:
+    def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
-        self.sequenced = sequenced
         self.last: int | None = None
+        self.sequenced = channel.sequenced
+        self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
+        """Who takes the counters that its items tell, and where they stand."""
+
+
+def _note_counters(frame: Any, limits: Limits, where: RateCounter) -> None:
+    """Pass on what the items of a frame tell of rate-limit counters."""
+    for item in field(frame, "data") or ():
+        pair, value = field(item, where.pair), field(item, where.value)
+        if isinstance(pair, str) and isinstance(value, int):
+            limits.observe(pair, value)
 
 
 class Session:
@@ -212,6 +225,8 @@ class Session:
                 if route is not None:
                     if route.sequenced:
                         self._check_sequence(channel, route, frame)
+                    if route.noted is not None:
+                        _note_counters(frame, *route.noted)
                     for sink in route.sinks:
                         sink.receive(frame, raw)
                 elif channel not in self._backing.channels and not self._is_subscribed(channel):
@@ -274,7 +289,7 @@ class Session:
         """
         if not channel.pushed:
             self.want(sink, channel, parameters)
-        route = self._routes.setdefault(channel.name, _Route(channel.sequenced))
+        route = self._routes.setdefault(channel.name, _Route(channel, self._backing.limits))
         if sink not in route.sinks:
             route.sinks = [*route.sinks, sink]
         self._route(sink, channel, parameters)
@@ -729,6 +744,9 @@ class Session:
         subscription.tries = subscription.waits = 0
         subscription.was_live = True
         subscription.ack = field(reply, "result")
+        limits, where = self._backing.limits, subscription.channel.rate_counter
+        if limits is not None and where is not None and isinstance(most := field(subscription.ack, where.maximum), int):
+            limits.learn_maximum(most)
         for owner in subscription.owners:
             owner.acknowledged(subscription, subscription.ack)
         if subscription.owners:
