@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Context, Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
@@ -19,8 +20,11 @@ __all__ = ["BaseBook", "BookLevel", "BookUpdate", "ChecksumReport", "Level", "Or
 CHECKSUM_LEVELS = 10
 """The checksum covers this many of the best levels of each side, whatever the depth of the book."""
 
-_ONE = Decimal(1)
+_ONE, _TWO = Decimal(1), Decimal(2)
 _EXACT = Context(prec=64)
+"""Whatever precision a program has chosen for its own decimals, none of the exchange's digits is lost."""
+_ROUNDED = Context(prec=28)
+"""For quotients, which may have digits without end."""
 
 
 class Level(NamedTuple):
@@ -144,6 +148,11 @@ def digits(number: Decimal) -> str:
     return str(number).partition("E")[0].replace(".", "").lstrip("0")
 
 
+def total(quantities: Iterable[Decimal]) -> Decimal:
+    """The exact sum of some quantities."""
+    return reduce(_EXACT.add, quantities, Decimal(0))
+
+
 Update = TypeVar("Update", bound=Checked, contravariant=True)
 
 
@@ -259,13 +268,13 @@ class BaseBook(Generic[Update]):
     def spread(self) -> Decimal | None:
         """Lowest ask minus highest bid, in the quote currency; None when a side is empty."""
         bid, ask = self.best_bid, self.best_ask
-        return ask.price - bid.price if bid and ask else None
+        return _EXACT.subtract(ask.price, bid.price) if bid and ask else None
 
     @property
     def mid(self) -> Decimal | None:
         """The middle between highest bid and lowest ask; None when a side is empty."""
         bid, ask = self.best_bid, self.best_ask
-        return (bid.price + ask.price) / 2 if bid and ask else None
+        return _EXACT.divide(_EXACT.add(bid.price, ask.price), _TWO) if bid and ask else None
 
     def bids(self, count: int | None = None) -> list[Level]:
         """The bids, highest price first: all of them, or the best `count`."""
@@ -282,16 +291,38 @@ class BaseBook(Generic[Update]):
             return (side.level(index) for index in range(shown))
         return (side.level(index) for index in range(size - 1, size - 1 - shown, -1))
 
+    def bids_to(self, qty: Decimal) -> list[Level] | None:
+        """The bids that selling `qty` of the base currency uses up, highest price first.
+
+        Returns:
+            The levels, of which the last may be used in part; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._levels_to(self._bids, qty)
+
+    def asks_to(self, qty: Decimal) -> list[Level] | None:
+        """The asks that buying `qty` of the base currency uses up, lowest price first.
+
+        Returns:
+            The levels, of which the last may be used in part; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._levels_to(self._asks, qty)
+
     def bid_volume(self, price: Decimal) -> Decimal:
         """The quantity that bids at `price` or higher offer to buy, in the base currency."""
         side = self._bids
         first = bisect_left(side.prices, price)
-        return sum((side.level(index).qty for index in range(first, len(side.prices))), Decimal(0))
+        return total(side.level(index).qty for index in range(first, len(side.prices)))
 
     def ask_volume(self, price: Decimal) -> Decimal:
         """The quantity that asks at `price` or lower offer to sell, in the base currency."""
         side = self._asks
-        return sum((level.qty for level in self._best(side) if level.price <= price), Decimal(0))
+        return total(level.qty for level in self._best(side) if level.price <= price)
 
     def buy_price(self, qty: Decimal) -> Decimal | None:
         """The average price of buying `qty` of the base currency from the asks.
@@ -315,17 +346,27 @@ class BaseBook(Generic[Update]):
         """
         return self._average(self._bids, qty)
 
-    def _average(self, side: Side, qty: Decimal) -> Decimal | None:
+    def _levels_to(self, side: Side, qty: Decimal) -> list[Level] | None:
         if qty <= 0:
             raise ValueError(f"qty: {qty} is not allowed; it must be above 0")
-        missing, cost = qty, Decimal(0)
+        levels, found = [], Decimal(0)
         for level in self._best(side):
-            taken = min(missing, level.qty)
-            cost += taken * level.price
-            missing -= taken
-            if not missing:
-                return cost / qty
+            levels.append(level)
+            found = _EXACT.add(found, level.qty)
+            if found >= qty:
+                return levels
         return None
+
+    def _average(self, side: Side, qty: Decimal) -> Decimal | None:
+        levels = self._levels_to(side, qty)
+        if levels is None:
+            return None
+        missing, cost = qty, Decimal(0)
+        for level in levels:
+            taken = min(missing, level.qty)
+            cost = _EXACT.fma(taken, level.price, cost)
+            missing = _EXACT.subtract(missing, taken)
+        return _ROUNDED.divide(cost, qty)
 
 
 class OrderBook(BaseBook[BookUpdate]):
