@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from .orderbook import SpotLevel3BookClient as SpotLevel3BookClient
     from .orderbook import SpotOrderBookClient as SpotOrderBookClient
     from .websocket import SpotWSClient as SpotWSClient
+    from .websocket_sync import SpotSyncWSClient as SpotSyncWSClient
 
 _LAZY = {
     "SpotAsyncClient": ".async_client",
     "SpotClient": ".client",
     "SpotLevel3BookClient": ".orderbook",
     "SpotOrderBookClient": ".orderbook",
+    "SpotSyncWSClient": ".websocket_sync",
     "SpotWSClient": ".websocket",
     "decode_message": ".decode",
     "decode_response": ".decode",
@@ -29,6 +31,7 @@ __all__ = [
     "SpotClient",
     "SpotLevel3BookClient",
     "SpotOrderBookClient",
+    "SpotSyncWSClient",
     "SpotWSClient",
     "decode_message",
     "decode_response",
