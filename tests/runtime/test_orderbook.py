@@ -90,7 +90,10 @@ def test_a_mismatch_is_reported_with_its_text_and_empties_the_book() -> None:
     assert isinstance(report, ChecksumReport)
     assert (report.symbol, report.expected) == ("BTC/USD", 1)
     assert report.computed == crc32(report.text.encode())
-    assert report.text.startswith("45285210000045286415457195")
+    assert report.asks.startswith("45285210000045286415457195")
+    assert report.text == report.asks + report.bids
+    assert report.bids in str(report)
+    assert report.asks in str(report)
     assert "BTC/USD" in str(report)
     assert not book.valid
     assert book.bids() == book.asks() == []

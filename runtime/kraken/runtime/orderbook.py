@@ -77,11 +77,21 @@ class ChecksumReport(NamedTuple):
     """The checksum of the frame."""
     computed: int
     """The checksum of the book after the frame."""
-    text: str
-    """The text that `computed` was taken over: asks, then bids, best first."""
+    asks: str
+    """The digits of the best asks, best first, from which it was computed."""
+    bids: str
+    """The digits of the best bids, likewise."""
+
+    @property
+    def text(self) -> str:
+        """The whole text that `computed` was taken over: asks, then bids."""
+        return self.asks + self.bids
 
     def __str__(self) -> str:
-        return f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected"
+        return (
+            f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected; "
+            f"asks {self.asks or 'none'}, bids {self.bids or 'none'}"
+        )
 
 
 class Side:
@@ -233,13 +243,13 @@ class BaseBook(Generic[Update]):
             bids.remove(slice(max(0, len(bids.prices) - depth)))
         if not self.verify:
             return None
-        text = self._checksum_text()
-        computed = crc32(text)
+        computed = self.checksum()
         if computed == update.checksum:
             self.verified += 1
             return None
+        asks_text, bids_text = (b"".join(texts).decode() for texts in self._checksum_texts())
         self.invalidate()
-        return ChecksumReport(self.symbol, update.checksum, computed, text.decode())
+        return ChecksumReport(self.symbol, update.checksum, computed, asks_text, bids_text)
 
     def invalidate(self) -> None:
         """Empty the book and mark it invalid until the next snapshot."""
@@ -249,10 +259,12 @@ class BaseBook(Generic[Update]):
 
     def checksum(self) -> int:
         """The checksum of the book as it is now."""
-        return crc32(self._checksum_text())
+        asks, bids = self._checksum_texts()
+        return crc32(b"".join(asks + bids))
 
-    def _checksum_text(self) -> bytes:
-        return b"".join(self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[: -CHECKSUM_LEVELS - 1 : -1])
+    def _checksum_texts(self) -> tuple[list[bytes], list[bytes]]:
+        """What the checksum is taken over: the best asks, and the best bids."""
+        return self._asks.texts[:CHECKSUM_LEVELS], self._bids.texts[: -CHECKSUM_LEVELS - 1 : -1]
 
     @property
     def best_bid(self) -> Level | None:
