@@ -237,7 +237,11 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         buffer_size: int | None,
     ) -> None:
         size = client._buffer_size if buffer_size is None else buffer_size
-        least = {"closed_orders": (closed_orders, 0), "remembered_fills": (remembered_fills, 1), "buffer_size": (size, 1)}
+        least = {
+            "closed_orders": (closed_orders, 0),
+            "remembered_fills": (remembered_fills, 1),
+            "buffer_size": (size, 1),
+        }
         for name, (value, lowest) in least.items():
             if value < lowest:
                 raise InvalidRequest(f"{name}: {value} is not allowed; allowed: {lowest} or more")
@@ -660,11 +664,16 @@ class _Feed:
         self._last: Any = None
         self._session: Session | None = None
 
-    def route(self, session: Session, fields: tuple[str, ...], wanted: frozenset[object]) -> None:
+    def route(
+        self,
+        session: Session,
+        fields: tuple[str, ...],  # noqa: ARG002
+        wanted: frozenset[object],  # noqa: ARG002
+    ) -> None:
         """Belong to a session. Every item is the account's own."""
         self._session = session
 
-    def receive(self, frame: Any, raw: bytes) -> None:
+    def receive(self, frame: Any, raw: bytes) -> None:  # noqa: ARG002
         """Take a frame. Before the first snapshot there is nothing that it could change."""
         is_snapshot = field(frame, "type") == "snapshot"
         if not (self.begun or is_snapshot):
@@ -693,7 +702,7 @@ class _Feed:
     def acknowledged(self, subscription: Subscription, ack: Any) -> None:
         """The snapshot follows."""
 
-    def refused(self, subscription: Subscription, error: KrakenError) -> None:
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:  # noqa: ARG002
         """No more will come."""
         if self.begun:
             self._account._finish(error)

@@ -134,7 +134,7 @@ class SwitchNotRenewed(NamedTuple):
 
 
 class SwitchFired(NamedTuple):
-    """A dead man's switch has run out, because it could not be set anew: all orders are cancelled."""
+    """A dead man's switch must have run out, because it could not be set anew: all orders are cancelled."""
 
     trigger_time: str | None
     """When that happened, as the exchange had announced."""

@@ -35,7 +35,7 @@ class Change(NamedTuple, Generic[State]):
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     """Fields of a struct, with what stands there when the message did not have them."""
     return tuple((each.name, each.default) for each in msgspec.structs.fields(kind))
 
@@ -51,7 +51,9 @@ def _over(old: Any, new: Any) -> Any:
     """A value with what a later one tells of it; objects keep what the later one leaves out."""
     if isinstance(new, msgspec.Struct) and type(old) is type(new):
         values = _told(type(new), new)
-        return msgspec.structs.replace(old, **{name: _over(getattr(old, name), value) for name, value in values.items()})
+        return msgspec.structs.replace(
+            old, **{name: _over(getattr(old, name), value) for name, value in values.items()}
+        )
     return new
 
 
@@ -74,7 +76,8 @@ def _differing(old: Any, new: Any) -> frozenset[str]:
     """Fields in which two states of one kind differ; all that are told when there was none."""
     if old is None:
         return frozenset(_told(type(new), new))
-    return frozenset(name for name, _ in _fields(type(new)) if getattr(old, name) != getattr(new, name))
+    kind: Any = type(new)
+    return frozenset(name for name, _ in _fields(kind) if getattr(old, name) != getattr(new, name))
 
 
 def moment_of(text: Any) -> datetime | None:

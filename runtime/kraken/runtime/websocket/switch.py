@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .client import WebSocketClient
     from .protocol import Switch
+    from .session import Session
 
 __all__ = ["DeadMansSwitch", "SwitchStillOn"]
 
@@ -103,7 +104,13 @@ class DeadMansSwitch:
             log.warning("the dead man's switch stays on: all orders will be cancelled at %s", self._trigger_time)
             self._client._emit(SwitchLeftOn(self._trigger_time))
             return
-        await self._switch_off()
+        try:
+            await self._switch_off()
+        except SwitchStillOn as failure:
+            if error is None:
+                raise
+            log.error("%s", failure)
+            error.add_note(str(failure))
 
     async def _set(self, seconds: int, timeout: float | None = None) -> None:
         """Set the timer, or switch it off with 0."""
@@ -117,26 +124,23 @@ class DeadMansSwitch:
 
     async def _keep_on(self) -> None:
         interval = self._seconds / RENEWALS
-        fired = False
         while True:
             await self._pause(interval if self._error is None else min(PAUSE, interval))
-            if self._session().state == "connecting":
-                error: KrakenError = NotSent("the connection is down and being made anew", Facts(sent=False))
-            else:
-                try:
-                    await self._set(self._seconds, interval)
-                    fired = False
-                    continue
-                except KrakenError as failure:
-                    error = failure
-            if self._error is None:
-                log.warning("the dead man's switch could not be set anew: %s", error)
-                self._client._emit(SwitchNotRenewed(self._trigger_time, self.remaining, error))
-            self._error = error
-            if not self.armed and not fired:
-                fired = True
-                log.error("the dead man's switch has run out; all orders are cancelled")
-                self._client._emit(SwitchFired(self._trigger_time))
+            try:
+                await self._set(self._seconds, interval)
+            except KrakenError as error:
+                self._tell(error)
+
+    def _tell(self, error: KrakenError) -> None:
+        """Say that the timer could not be set anew, and that it has run out, each once."""
+        if self._error is None:
+            log.warning("the dead man's switch could not be set anew: %s", error)
+            self._client._emit(SwitchNotRenewed(self._trigger_time, self.remaining, error))
+        self._error = error
+        if self._expires is not None and not self.armed:
+            self._expires = None
+            log.error("the dead man's switch must have run out; all orders are cancelled")
+            self._client._emit(SwitchFired(self._trigger_time))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when the connection is open again."""
@@ -153,7 +157,11 @@ class DeadMansSwitch:
         """Notice when the connection has been made anew, or is gone and nobody else makes it anew."""
         name = self._switch.method.socket
         async for event in self._client.events():
-            if isinstance(event, (Dropped, Reopened)) and event.socket == name and self._session().state != "connecting":
+            if (
+                isinstance(event, (Dropped, Reopened))
+                and event.socket == name
+                and self._session().state != "connecting"
+            ):
                 self._wake.set()
 
     async def _switch_off(self) -> None:
@@ -162,20 +170,23 @@ class DeadMansSwitch:
         Raises:
             SwitchStillOn: It could not be done in time.
         """
+        client = self._client
         try:
-            async with asyncio.timeout(self._client._timeout):
+            async with asyncio.timeout(client._timeout):
                 while True:
                     try:
-                        return await self._set(0)
+                        return await self._set(0, client._timeout / RENEWALS)
                     except (NotSent, OrderStateUnknown) as error:
                         self._error = error
+                        await client._timing.sleep(PAUSE / 10)
                         await self._session().open()
         except (KrakenError, TimeoutError) as failure:
-            error = self._error or failure
             when = f"at {self._trigger_time}" if self._trigger_time else f"within {self._seconds} s"
             message = f"the dead man's switch could not be switched off: all open orders will be cancelled {when}"
             hint = f"switch it off with {self._switch.method.name}({self._switch.argument}=0)"
-            raise SwitchStillOn(message, Facts(operation=self._switch.method.name, hint=hint)) from error
+            raise SwitchStillOn(message, Facts(operation=self._switch.method.name, hint=hint)) from (
+                self._error or failure
+            )
 
-    def _session(self) -> Any:
+    def _session(self) -> Session:
         return self._client._session(self._switch.method.socket)
