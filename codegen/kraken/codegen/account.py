@@ -51,14 +51,14 @@ class AccountBuilder:
         order, balance = self._item("orders"), self._item("balances")
         if order is None or balance is None:
             return None
-        self._expect(("orders",), order, [orders[each] for each in ("key", "client_key", "status", "time")])
-        self._expect(("fills",), order, [fills["event"], fills["key"]])
+        self._expect(("orders",), order, [orders[each] for each in ("key", "client_key", "status", "event", "time")])
+        self._expect(("fills",), order, [fills["key"]])
         self._expect(("balances",), balance, [balances[each] for each in ("key", "amount", "wallets")])
         self._expect(("balances", "wallet"), balance, balances["wallet"].values())
         wallet = self._items(balance, balances["wallets"])
         self._expect(("balances", "wallet"), wallet, [*balances["wallet"], balances["amount"]])
         self._expect_values(("orders", "closed"), order, orders["status"], orders["closed"])
-        self._expect_values(("fills", "values"), order, fills["event"], fills["values"])
+        self._expect_values(("fills", "events"), order, orders["event"], fills["events"])
         ended = self._lookup(("orders", "ended"), orders["ended"], order)
         missed = self._lookup(("fills", "missed"), fills["missed"], order)
         self._state("orders", order)
@@ -75,10 +75,11 @@ class AccountBuilder:
                 orders["client_key"],
                 orders["status"],
                 tuple(orders["closed"]),
+                orders["event"],
                 orders["time"],
                 ended,
             ),
-            FillState(fills["event"], tuple(fills["values"]), fills["key"], missed),
+            FillState(tuple(fills["events"]), fills["key"], missed),
             BalanceState(
                 balances["channel"].upper(),
                 balances["subscribe"],

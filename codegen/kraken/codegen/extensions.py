@@ -120,13 +120,12 @@ EXTENSIONS: tuple[Extension, ...] = (
                         "client_key": _NAME,
                         "status": _NAME,
                         "closed": {**_TEXTS, "minItems": 1},
+                        "event": _NAME,
                         "time": _NAME,
                         "ended": _LOOKUP,
                     }
                 ),
-                "fills": _object(
-                    {"event": _NAME, "values": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}
-                ),
+                "fills": _object({"events": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}),
                 "balances": _object(
                     {
                         "channel": _NAME,
@@ -142,8 +141,8 @@ EXTENSIONS: tuple[Extension, ...] = (
         ),
         "What the state of an account is put together from. `orders`: the channel and what it must be subscribed with; the struct of an "
         "order's `state`, which has the fields of an item `without` those of one fill, and `descriptions` of its own where they say something else there; the fields with the order's `key`, the client's own "
-        "key, the `status` and the `time`; the statuses of `closed` orders; the call that tells how orders `ended`. `fills`: the field that "
-        "says what happened, its `values` for fills, the field with the fill's `key`, the call that gives the `missed` ones since a moment. "
+        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`. `fills`: the `events` "
+        "that are fills, the field with the fill's `key`, the call that gives the `missed` ones since a moment. "
         "`balances`: likewise; `amount` is the total in a snapshot and that of one wallet in an update, `wallet` the fields that name a "
         "wallet in a snapshot with those of an update. `fields` of a call: the item's field, and the result's (`@key` for the key of "
         "an entry), with the item's `values` for the result's where they differ; Unix times become text, and a pair's name the `symbol`.",

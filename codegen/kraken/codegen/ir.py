@@ -325,6 +325,7 @@ class OrderState:
     client_key: str
     status: str
     closed: tuple[str, ...]
+    event: str
     time: str
     ended: AccountLookup
 
@@ -333,8 +334,7 @@ class OrderState:
 class FillState:
     """Which events of orders are fills."""
 
-    event: str
-    values: tuple[str, ...]
+    events: tuple[str, ...]
     key: str
     missed: AccountLookup
 

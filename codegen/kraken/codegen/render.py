@@ -227,9 +227,10 @@ def _account_fields(account: Account, module: str) -> str:
             "client_key": orders.client_key,
             "status": orders.status,
             "closed": orders.closed,
+            "event": orders.event,
             "time": orders.time,
         },
-        "FillFeed": {"event": fills.event, "values": fills.values, "key": fills.key},
+        "FillFeed": {"events": fills.events, "key": fills.key},
         "BalanceFeed": {
             "parameters": balances.parameters,
             "state": f"{module}:{balances.state}",

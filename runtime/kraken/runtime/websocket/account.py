@@ -249,7 +249,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         self._client = client
         self._feeds = feeds
         self._orders: Orders[Order] = Orders(feeds.orders, _load(feeds.orders.state), closed_orders)
-        self._fills = Fills(feeds.fills, feeds.orders.time, remembered_fills)
+        self._fills = Fills(feeds.orders, feeds.fills, remembered_fills)
         self._balances: Balances[Balance] = Balances(
             feeds.balances, _load(feeds.balances.state), _load(feeds.balances.part)
         )
@@ -568,10 +568,10 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         if since is not None:
             arguments[lookup.argument] = int((since - OVERLAP).timestamp()) * lookup.per_second
         pages = self._lookup(lookup)(**arguments)
-        kind, event = _load(self._feeds.orders.item), self._feeds.fills.event
+        kind, event = _load(self._feeds.orders.item), {self._feeds.orders.event: self._feeds.fills.events[0]}
         found = []
         async for key, row in pages:
-            fill = kind(**{event: self._feeds.fills.values[0], **_translated(lookup, key, row)})
+            fill = kind(**event, **_translated(lookup, key, row))
             if not self._fills.is_known(fill, late=True):
                 found.append((msgspec.structs.replace(fill, **await self._symbols(lookup, row)), row))
         self._tell_late(found)

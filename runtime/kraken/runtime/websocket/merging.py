@@ -139,9 +139,12 @@ class Orders(Generic[State]):
                 changes.append(Change(lost, frozenset([self._feed.status])))
         for key, new in shown.items():
             known = before.get(key) or self.closed.get(key)
+            fields = _differing(known, new)
+            # A snapshot has a word of its own for what happened last; that alone is no news.
+            is_news = known is None or not fields <= {self._feed.event, self._feed.time}
             self.vanished.pop(key, None)
-            self._place(key, new)
-            if fields := _differing(known, new):
+            self._place(key, new if known is None or is_news else known)
+            if is_news:
                 changes.append(Change(new, fields))
         return changes
 
@@ -186,23 +189,23 @@ class Fills:
     """Which fills have been seen.
 
     Args:
-        fills: What the exchange calls things.
-        time: Field with the moment of a fill.
+        orders: What the exchange calls things in the channel.
+        fills: And what it calls fills there.
         keep: How many ids are remembered.
     """
 
-    def __init__(self, fills: FillFeed, time: str, keep: int) -> None:
+    def __init__(self, orders: OrderFeed, fills: FillFeed, keep: int) -> None:
         self.newest: datetime | None = None
         """When the last fill was that is known of."""
+        self._event, self._time = orders.event, orders.time
         self._feed = fills
-        self._time = time
         self._keep = keep
         self._seen: dict[str, datetime | None] = {}
         self._horizon: datetime | None = None
 
     def includes(self, item: Any) -> bool:
         """Whether an item of the order channel is a fill."""
-        is_fill = getattr(item, self._feed.event) in self._feed.values
+        is_fill = getattr(item, self._event) in self._feed.events
         return is_fill and getattr(item, self._feed.key) is not None
 
     def begin(self, fills: Iterable[Any]) -> None:

@@ -163,6 +163,8 @@ class OrderFeed(NamedTuple):
     """Field that tells how the order stands."""
     closed: tuple[str, ...]
     """Its values for an order that has ended."""
+    event: str
+    """Field that says what happened last."""
     time: str
     """Field with the moment of the event."""
     ended: Lookup
@@ -172,10 +174,8 @@ class OrderFeed(NamedTuple):
 class FillFeed(NamedTuple):
     """Which items of the order channel are fills."""
 
-    event: str
-    """Field that says what happened."""
-    values: tuple[str, ...]
-    """Its values for fills; the first is that of those which `missed` finds."""
+    events: tuple[str, ...]
+    """What happened when an order was filled; the first is what `missed` finds."""
     key: str
     """Field with the id of the fill."""
     missed: Lookup
