@@ -150,7 +150,7 @@ class AccountEvents(Generic[Order, Fill, Balance, Entry]):
     def __init__(self, account: Account[Order, Fill, Balance, Entry], size: int) -> None:
         self._account = account
         self._size = size
-        self._room = size
+        self._spare = 0
         self._events: deque[AccountEvent[Order, Fill, Balance, Entry]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._overflowed = False
@@ -164,8 +164,8 @@ class AccountEvents(Generic[Order, Fill, Balance, Entry]):
             event: The event.
             spare: Whether it has room beside the buffer, because it belongs to the state at the beginning.
         """
-        self._room += spare
-        if self._overflowed or len(self._events) >= self._room:
+        self._spare += spare
+        if self._overflowed or len(self._events) >= self._size + self._spare:
             self._overflowed = True
         else:
             self._events.append(event)
@@ -194,11 +194,11 @@ class AccountEvents(Generic[Order, Fill, Balance, Entry]):
                 await self._wait()
             else:
                 await self._account.open()
+        self._spare = max(0, self._spare - 1)
         return self._events.popleft()
 
     def _begin_again(self) -> None:
         self._overflowed = False
-        self._room = self._size
         for event in self._account._present():
             self.put(event, spare=True)
 
@@ -327,8 +327,11 @@ class Account(Generic[Order, Fill, Balance, Entry]):
             NotSent: No connection could be made.
             ExchangeError: The exchange refuses a subscription.
             ReplyLost: An acknowledgement or a snapshot did not arrive in time.
+            InvalidRequest: The account was closed.
         """
         async with self._opening:
+            if self._ended:
+                raise InvalidRequest("this account is closed; account() gives a new one")
             if not self._is_open:
                 try:
                     await self._open()
@@ -340,8 +343,6 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         return self
 
     async def _open(self) -> None:
-        if self._ended:
-            raise InvalidRequest("this account is closed; account() gives a new one")
         feeds = self._feeds
         for feed, parameters in (
             (self._order_feed, feeds.orders.parameters),
@@ -493,6 +494,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         """Something that a feed should have told is missing."""
         if feed is self._order_feed:
             self._lost.append(self._fills.newest)
+            self._fills.keep_all = True
         if self._fresh.is_set():
             self._fresh.clear()
             self._tell(AccountStale(reason))
@@ -510,7 +512,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
     def _finish(self, error: KrakenError | None) -> None:
         if self._ended:
             return
-        self._ended, self._error = True, error
+        self._ended, self._error, self._is_open = True, error, False
         self._order_feed.current = self._balance_feed.current = False
         if self._recovery is not None:
             self._recovery.cancel()
@@ -557,6 +559,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         self._missing.clear()
         self._orders.vanished.clear()
         self._gapless = True
+        self._fills.keep_all = bool(self._lost)
         self._tell(event)
 
     async def _find_fills(self) -> None:

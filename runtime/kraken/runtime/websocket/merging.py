@@ -197,6 +197,8 @@ class Fills:
     def __init__(self, orders: OrderFeed, fills: FillFeed, keep: int) -> None:
         self.newest: datetime | None = None
         """When the last fill was that is known of."""
+        self.keep_all = False
+        """Whether none may be forgotten for now, because those of a gap are still coming, older than others."""
         self._event, self._time = orders.event, orders.time
         self._feed = fills
         self._keep = keep
@@ -231,7 +233,7 @@ class Fills:
             return False
         at = self._seen[getattr(fill, self._feed.key)] = self.at(fill)
         self.newest = _later(self.newest, at)
-        if len(self._seen) > self._keep:
+        while len(self._seen) > self._keep and not self.keep_all:
             self._horizon = _later(self._horizon, self._seen.pop(next(iter(self._seen))))
         return True
 
