@@ -326,7 +326,7 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
     async def scenario() -> None:
         async with client(emulator) as ws, ws.account() as account:
             events = aiter(account)
-            first, second = await placed(ws, account), await placed(ws, account, limit_price="60001")
+            first, second = await placed(ws, account), await placed(ws, account, side="sell", limit_price="90000")
             emulator.fill(first, "0.001")
             await until(lambda: account.orders[first].cum_qty == Decimal("0.001"))
             rest = Denied(ws._rest_client(), denied)
