@@ -157,11 +157,9 @@ class DeadMansSwitch:
         """Notice when the connection has been made anew, or is gone and nobody else makes it anew."""
         name = self._switch.method.socket
         async for event in self._client.events():
-            if (
-                isinstance(event, (Dropped, Reopened))
-                and event.socket == name
-                and self._session().state != "connecting"
-            ):
+            # A try that failed may have ended the connection itself; the next one has its own time.
+            is_gone = isinstance(event, Dropped) and self._error is None and self._session().state != "connecting"
+            if (is_gone or isinstance(event, Reopened)) and event.socket == name:
                 self._wake.set()
 
     async def _switch_off(self) -> None:
