@@ -77,7 +77,7 @@ def test_it_keeps_itself_alive_and_ends(exchange: Emulator, clock: Clock) -> Non
                 for count in range(2, 8):
                     await time.pass_(20)
                     clock.pass_(20)
-                    await until(lambda count=count: len(calls(exchange)) == count and switch.remaining == 60)  # type: ignore[misc]
+                    await until(lambda count=count: len(calls(exchange)) == count and switch.remaining == 60)
                 assert switch.trigger_time is not None
                 assert switch.trigger_time > first
                 assert open_orders(exchange) == 1

@@ -224,7 +224,7 @@ class Fills:
             late: Whether it is told after the event, so that it may be so old that its id has been forgotten.
         """
         at = self.at(fill) if late else None
-        is_old = at is not None and self._horizon is not None and at < self._horizon
+        is_old = at is not None and self._horizon is not None and at <= self._horizon
         return getattr(fill, self._feed.key) in self._seen or is_old
 
     def is_new(self, fill: Any, *, late: bool = False) -> bool:

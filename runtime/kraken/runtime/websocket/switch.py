@@ -157,9 +157,10 @@ class DeadMansSwitch:
         """Notice when the connection has been made anew, or is gone and nobody else makes it anew."""
         name = self._switch.method.socket
         async for event in self._client.events():
+            if not isinstance(event, (Dropped, Reopened)) or event.socket != name:
+                continue
             # A try that failed may have ended the connection itself; the next one has its own time.
-            is_gone = isinstance(event, Dropped) and self._error is None and self._session().state != "connecting"
-            if (is_gone or isinstance(event, Reopened)) and event.socket == name:
+            if isinstance(event, Reopened) or (self._error is None and self._session().state != "connecting"):
                 self._wake.set()
 
     async def _switch_off(self) -> None:
