@@ -45,23 +45,30 @@ from typing import TYPE_CHECKING, Any
 from .protocol import Channel, Method, Policy, Socket
 
 if TYPE_CHECKING:
+    from .account import Account
     from .books import OrderBookClient
     from .client import PartlyRefused, WebSocketClient
     from .pacing import ConnectBudget, Timing
     from .stream import SlowConsumer, Stream
+    from .switch import DeadMansSwitch, SwitchStillOn
 
 _LAZY = {
+    "Account": ".account",
     "ConnectBudget": ".pacing",
+    "DeadMansSwitch": ".switch",
     "OrderBookClient": ".books",
     "PartlyRefused": ".client",
     "SlowConsumer": ".stream",
     "Stream": ".stream",
+    "SwitchStillOn": ".switch",
     "Timing": ".pacing",
     "WebSocketClient": ".client",
 }
 __all__ = [
+    "Account",
     "Channel",
     "ConnectBudget",
+    "DeadMansSwitch",
     "Method",
     "OrderBookClient",
     "PartlyRefused",
@@ -69,6 +76,7 @@ __all__ = [
     "SlowConsumer",
     "Socket",
     "Stream",
+    "SwitchStillOn",
     "Timing",
     "WebSocketClient",
 ]
