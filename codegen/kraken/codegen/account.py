@@ -92,6 +92,7 @@ class AccountBuilder:
                 tuple(balances["wallet"].items()),
             ),
             self._permissions(orders["channel"], balances["channel"], ended.operation, missed.operation),
+            next(channel.url for channel in self._product.channels if channel.name == orders["channel"]),
         )
 
     def _permissions(self, *names: str) -> tuple[str, ...]:

@@ -363,6 +363,8 @@ class Account:
     fills: FillState
     balances: BalanceState
     permissions: tuple[str, ...]
+    url: str
+    """Kraken's page about the orders."""
 
 
 @dataclass

@@ -1262,6 +1262,7 @@ class SpotWSClient(SpotSockets):
 
         API key permission: WebSocket interface - On; Orders and trades - Query open orders & trades or Orders and
         trades - Query closed orders & trades; Orders and trades - Query closed orders & trades.
+        Kraken's page: https://docs.kraken.com/api/docs/websocket-v2/executions
         """
         from kraken.runtime.websocket.account import Account
 
@@ -1292,6 +1293,7 @@ class SpotWSClient(SpotSockets):
 
         API key permission: WebSocket interface - On; Orders and trades - Create & modify orders or Orders and
         trades - Cancel & close orders.
+        Kraken's page: https://docs.kraken.com/api/docs/websocket-v2/cancel_after
         """
         from kraken.runtime.websocket.switch import DeadMansSwitch
 

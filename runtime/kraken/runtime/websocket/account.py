@@ -12,6 +12,7 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import MappingProxyType
@@ -21,6 +22,7 @@ import msgspec
 
 from ..errors import Facts, InvalidRequest, KrakenError, NotSent, ReplyLost
 from ..types import moment
+from .events import Malformed
 from .merging import Balances, Fills, Orders
 from .pacing import backoff
 from .stream import SlowConsumer
@@ -64,7 +66,8 @@ RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits between those tries."""
 
 
-class OrderChanged(NamedTuple, Generic[Order]):
+@dataclass(frozen=True, slots=True)
+class OrderChanged(Generic[Order]):
     """An order is new, or not what it was."""
 
     order: Order
@@ -77,7 +80,8 @@ class OrderChanged(NamedTuple, Generic[Order]):
     """Whether it happened while nothing could be received, so that it is told late."""
 
 
-class FillReported(NamedTuple, Generic[Fill, Order]):
+@dataclass(frozen=True, slots=True)
+class FillReported(Generic[Fill, Order]):
     """An order of the account traded. Each fill is reported once."""
 
     fill: Fill
@@ -90,7 +94,8 @@ class FillReported(NamedTuple, Generic[Fill, Order]):
     """What REST says about it, where that is the source: it has the fee, for instance."""
 
 
-class BalanceChanged(NamedTuple, Generic[Balance, Entry]):
+@dataclass(frozen=True, slots=True)
+class BalanceChanged(Generic[Balance, Entry]):
     """A balance is new, or not what it was."""
 
     asset: str
@@ -676,7 +681,7 @@ class _Feed:
         """Belong to a session. Every item is the account's own."""
         self._session = session
 
-    def receive(self, frame: Any, raw: bytes) -> None:  # noqa: ARG002
+    def receive(self, frame: Any, raw: bytes) -> None:
         """Take a frame. Before the first snapshot there is nothing that it could change."""
         is_snapshot = field(frame, "type") == "snapshot"
         if not (self.begun or is_snapshot):
@@ -688,14 +693,22 @@ class _Feed:
         try:
             self._take(field(frame, "data"), is_snapshot)
         except Exception:
-            if self.current and self._session is not None:
-                for subscription in self._session.owned(self):
-                    self._session.refresh(subscription)
-            self._lose(f"a frame of {self.channel.name} could not be understood")
-            raise
+            self._give_up_on(raw)
+            return
         if is_snapshot:
             self.begun = self.current = True
             self._account._snapshot_taken()
+
+    def _give_up_on(self, raw: bytes) -> None:
+        """Ask for a new snapshot because of a frame; but not again and again, if that is what cannot be understood."""
+        session = self._session
+        assert session is not None
+        log.warning("a frame of %s with %d bytes could not be applied", self.channel.name, len(raw), exc_info=True)
+        self._account._client._emit(Malformed(session.name, raw))
+        if self.current:
+            for subscription in session.owned(self):
+                session.refresh(subscription)
+        self._lose(f"a frame of {self.channel.name} could not be applied")
 
     def _lose(self, reason: str) -> None:
         if self.current:
