@@ -41,7 +41,7 @@ from kraken.emulator.rates import Rates
 from kraken.emulator.records import order_row
 from kraken.emulator.specs import load, specs_folder
 from kraken.emulator.spot_earn import SpotEarn
-from kraken.emulator.spot_feeds import Feeds
+from kraken.emulator.spot_feeds import NUMBERED, Feeds
 from kraken.emulator.spot_funding import SpotFunding
 from kraken.emulator.spot_funding_beta import SpotFundingBeta
 from kraken.emulator.spot_rest import HANDLERS, SpotRest
@@ -527,6 +527,21 @@ class Emulator:
             ValueError: there is no such pair.
         """
         self._call(lambda: self._feeds.poisoned.add(self._pair(symbol).symbol))
+
+    def lose_updates(self, channel: str, losing: bool = True) -> None:
+        """Let the updates of a numbered channel get lost: those after them show the hole in their numbers.
+
+        Args:
+            channel: ``executions`` or ``balances``.
+            losing: False lets them through again.
+
+        Raises:
+            ValueError: the channel has no numbers.
+        """
+        if channel not in NUMBERED:
+            raise ValueError(f"{channel!r} is not numbered; allowed: {', '.join(NUMBERED)}")
+        change = self._feeds.losing.add if losing else self._feeds.losing.discard
+        self._call(lambda: change(channel))
 
     # ------------------------------------------------------------------ plumbing
 

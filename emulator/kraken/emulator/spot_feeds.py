@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Data = list[dict[str, Any]] | dict[str, Any]
 
 SNAPSHOT_TRADES = 50
+NUMBERED = ("executions", "balances")
+"""Channels whose frames are numbered."""
 MAX_RATE_COUNT = 180
 _OPEN_AND_CLOSED = ("new", "filled", "canceled", "expired")
 
@@ -110,6 +112,8 @@ class Feeds:
         self.subscriptions: dict[Subscription, None] = {}
         self.poisoned: set[str] = set()
         """Symbols whose next book update carries a wrong checksum."""
+        self.losing: set[str] = set()
+        """Numbered channels whose updates are counted but not sent."""
         self._exchange = exchange
         self._shown: dict[tuple[str, int], _ShownBook] = {}
         self._orders: dict[tuple[str, int], ShownOrders] = {}
@@ -138,9 +142,11 @@ class Feeds:
 
     def _send(self, subscription: Subscription, kind: str, data: Data) -> None:
         frame = self._frame(subscription.channel, kind, data)
-        if subscription.pair is None and subscription.channel != "instrument":
+        if subscription.channel in NUMBERED:
             subscription.sequence += 1
             frame["sequence"] = subscription.sequence
+            if kind == "update" and subscription.channel in self.losing:
+                return
         subscription.push(dumps(frame))
 
     def _broadcast(self, subscriptions: list[Subscription], data: Callable[[], Data]) -> None:
