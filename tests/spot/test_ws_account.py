@@ -346,7 +346,8 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
             await until(lambda: not account.current)
             await until(settled(account))
             seen = await told(events, is_a(RecoveryFailed))
-            assert (seen[-1].error, seen[-1].orders) == (denied, (second,))
+            failed = seen[-1]
+            assert (failed.error, failed.fills, failed.orders) == (denied, True, (second,))
             assert account.closed_orders[second].order_status is None
             assert set(account.orders) == {first}
             assert fills(seen) == [(emulator.orders[second]["trades"][0], True)]
@@ -354,7 +355,7 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
     run(scenario)
 
 
-@pytest.mark.parametrize(("failures", "outcome"), [(2, Recovered), (6, RecoveryFailed)])
+@pytest.mark.parametrize(("failures", "outcome"), [(2, Recovered), (12, RecoveryFailed)])
 def test_rest_is_asked_again(emulator: Emulator, failures: int, outcome: type) -> None:
     class Impatient(SpotWSClient):
         def _rest_client(self) -> SpotAsyncClient:
@@ -381,7 +382,7 @@ def test_rest_is_asked_again(emulator: Emulator, failures: int, outcome: type) -
                 assert not account.recovering
                 ended = account.closed_orders[order]
                 assert ended.order_status == ("filled" if outcome is Recovered else None)
-                assert len([wait for wait in waits if wait]) >= min(failures, 5)
+                assert len([wait for wait in waits if wait]) >= min(failures, 11)
 
     run(scenario)
 
@@ -439,6 +440,23 @@ def test_several_readers(emulator: Emulator) -> None:
             with pytest.raises(InvalidRequest, match="two tasks"):
                 await anext(quiet)
             waiting.cancel()
+
+    run(scenario)
+
+
+def test_a_subscription_that_is_lost(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with client(emulator) as ws, ws.account() as account:
+            await told(aiter(account), is_a(AccountCurrent))
+            session = ws._sessions["private"]
+            (subscription,) = session.owned(account._order_feed)
+            session._refuse(subscription, "EGeneral:Permission denied")
+            assert not account.current
+            for events in (aiter(account), account.updates()):
+                with pytest.raises(KrakenPermissionDeniedError):
+                    await told(events, lambda _: False)
+            with pytest.raises(KrakenPermissionDeniedError):
+                await account.ready()
 
     run(scenario)
 
