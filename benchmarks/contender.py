@@ -92,26 +92,33 @@ class Adapter(Contender):
 
 
 async def _watch_book(ws_base: str, depth: int, n: int, clock: Any) -> dict[str, Any]:
+    from kraken.runtime.websocket.events import BookInvalid
     from kraken.spot import SpotOrderBookClient
 
     SpotOrderBookClient.preload()
     seen = mismatches = 0
     done = asyncio.Event()
 
-    def on_update(pair: str, message: dict[str, Any]) -> None:
-        nonlocal seen, mismatches
+    def on_update(_: Any) -> None:
+        nonlocal seen
         seen += 1
-        mismatches += "error" in message
         if seen == n:
             clock.stop()
             done.set()
 
-    async with SpotOrderBookClient(depth, on_update, ws_url=ws_base) as client:
+    def on_event(event: Any) -> None:
+        nonlocal mismatches
+        mismatches += isinstance(event, BookInvalid)
+
+    async with SpotOrderBookClient(depth, ws_url=ws_base) as client:
+        client.on("book", on_update)
+        client.on_event(on_event)
         await client.start()
         clock.start()
         await client.add_book(["BTC/USD"])
         await done.wait()
-    return {"callbacks": seen, "mismatches": mismatches}
+        verified = client.book("BTC/USD").verified
+    return {"callbacks": seen, "mismatches": mismatches, "note": f"{verified:,} verified"}
 
 
 class _Book:

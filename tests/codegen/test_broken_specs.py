@@ -259,7 +259,7 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: public, cost: 1, decay: 2}",
-        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, placed"),),
+        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, pair, placed"),),
     ),
     "example without response": Case(
         TRADING,

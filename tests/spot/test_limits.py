@@ -113,7 +113,7 @@ def test_many_at_once_and_late_by_less_than_a_second(calls: list[tuple[float, in
     """Turns are given out ahead; what counts is when requests arrive, and some take longer than others."""
     clock = Clock()
     tier = Tier(CounterLimit(15, decay), CounterLimit(60, 1), 60)
-    limits = Limits(tier, wait=True, clock=lambda: clock.seconds)
+    limits = Limits(tier, clock=lambda: clock.seconds)
     arrivals = []
     for pause, cost, late in calls:
         clock.sleep(pause)

@@ -66,7 +66,7 @@ def test_500_mixed_calls_at_full_speed_meet_no_refusal(tier: str) -> None:
     clock = Clock()
     with Emulator(market_interval=None, tier=tier, clock=clock.unix) as emulator:
         client = SpotClient(emulator.key, emulator.secret, emulator.spot_url, tier=tier, sleep=clock.sleep)
-        client._core.limits = Limits(TIERS[tier], wait=True, clock=clock.seconds)
+        client._core.limits = Limits(TIERS[tier], clock=clock.seconds)
         begun = clock.seconds()
         with client:
             mixed_calls(client, random.Random(tier))

@@ -102,7 +102,8 @@ class Builder:
                 self._check_websocket(document)
             if "x-kraken-tiers" in document.data:
                 product = self.products[document.name.split("/", 1)[0]]
-                product.tiers, product.tiers_source = document.data["x-kraken-tiers"], document.name
+                product.tiers = document.data["x-kraken-tiers"]
+                product.limits_sources.append(document.name)
         for product in self.products.values():
             self._lookups(product)
         if self.problems:
@@ -152,7 +153,9 @@ class Builder:
     def _rest(self, document: Document) -> None:
         product = self._product(document)
         product.url = document.data["servers"][0]["url"]
-        product.symbols |= document.data.get("x-kraken-symbols", {})
+        if symbols := document.data.get("x-kraken-symbols"):
+            product.symbols |= symbols
+            product.limits_sources.append(document.name)
         group = Group(
             product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name
         )
@@ -209,6 +212,7 @@ class Builder:
             page_item=self._page_item(document, at, raw),
             ages=tuple((below, further) for below, further in cost.get("ages", ())),
             per=python_name(cost["per"]) if "per" in cost else "",
+            pair=python_name(cost["pair"]) if "pair" in cost else "",
             placed=tuple(cost.get("placed", ())),
             signing=document.data.get("x-kraken-signing", "spot"),
             binary=result.text == "bytes",
@@ -257,7 +261,8 @@ class Builder:
             "x-kraken-pagination": [paging["parameter"]]
             if isinstance(paging := raw.get("x-kraken-pagination"), dict)
             else [],
-            "x-kraken-cost": [per] if (per := raw.get("x-kraken-cost", {}).get("per")) else [],
+            "x-kraken-cost": [name for key in ("per", "pair") if (name := raw.get("x-kraken-cost", {}).get(key))],
+            "x-kraken-charged-as": list(raw.get("x-kraken-charged-as", {}).get("arguments", {})),
         }
         for key, names in named.items():
             for name in names:
@@ -517,6 +522,7 @@ class Builder:
             fields=tuple(fields),
             unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
             pace=self._pace(document, at, raw, fields),
+            rate_counter=raw.get("x-kraken-rate-counter"),
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -549,7 +555,30 @@ class Builder:
             replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
+            **self._charge(document, product, at, raw),
         )
+
+    def _charge(self, document: Document, product: Product, at: Pointer, raw: Json) -> Json:
+        """Which REST operation a method is charged like."""
+        charged = raw.get("x-kraken-charged-as")
+        if charged is None:
+            return {}
+        known = {operation.operation_id: operation for group in product.groups for operation in group.operations}
+        operation, arguments = known.get(charged["operation"]), charged.get("arguments", {})
+        if operation is None:
+            what = f"x-kraken-charged-as: no operation {charged['operation']!r}"
+            self._problem(document, (*at, "x-kraken-charged-as"), what, ", ".join(known))
+            return {}
+        names = [field.name for field in operation.fields]
+        for name in arguments.values():
+            if name not in names:
+                what = f"x-kraken-charged-as: {operation.name} has no argument {name!r}"
+                self._problem(document, (*at, "x-kraken-charged-as"), what, ", ".join(names))
+        return {
+            "charged_as": operation,
+            "charged_arguments": tuple(arguments.items()),
+            "placed": tuple(charged.get("placed", ())),
+        }
 
     def _pace(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> Json | None:
         pace: Json | None = raw.get("x-kraken-pace")

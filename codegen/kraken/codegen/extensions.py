@@ -127,11 +127,13 @@ EXTENSIONS: tuple[Extension, ...] = (
                     },
                 },
                 "per": _NAME,
+                "pair": _NAME,
                 "placed": {"type": "array", "items": _NAME, "minItems": 1},
             },
         },
         "Which rate-limit counter a call is charged to, and how much. `ages` adds a cost by the age of the order that is changed: pairs "
-        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged; `placed` is the path to the ids of new orders in the result.",
+        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged, `pair` the "
+        "argument that tells whose counter it is; `placed` is the path to the ids of new orders in the result.",
         True,
     ),
     Extension(
@@ -259,7 +261,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         "x-kraken-symbols",
         ("document",),
         {"type": "object", "additionalProperties": _TEXT},
-        "Short names of assets that the WebSocket spells otherwise.",
+        "Names of assets that the WebSocket spells otherwise: short ones, and Kraken's own of four letters.",
     ),
     Extension(
         "x-kraken-found-by",
@@ -335,6 +337,34 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "What subscribing costs per symbol, by the value of a parameter or `unless_given` without it, and what may be spent per second; "
         "the client waits where it must. `tiers` may spend more.",
+    ),
+    Extension(
+        "x-kraken-charged-as",
+        ("channel",),
+        {
+            "type": "object",
+            "required": ["operation"],
+            "additionalProperties": False,
+            "properties": {
+                "operation": _TEXT,
+                "arguments": {"type": "object", "additionalProperties": _NAME},
+                "placed": {"type": "array", "items": _NAME, "minItems": 1},
+            },
+        },
+        "The REST `operation` (its id) that a method is charged like; the names of the `arguments` that are called otherwise there, and "
+        "where the method's own result holds the ids of new orders (`placed`).",
+    ),
+    Extension(
+        "x-kraken-rate-counter",
+        ("channel",),
+        {
+            "type": "object",
+            "required": ["maximum", "value", "pair"],
+            "additionalProperties": False,
+            "properties": {"maximum": _NAME, "value": _NAME, "pair": _NAME},
+        },
+        "A channel that tells where the trading counter stands: the field of its acknowledgement with the counter's `maximum`, and the "
+        "fields of an item with its `value` and the `pair`.",
     ),
     Extension(
         "x-kraken-wire-examples",

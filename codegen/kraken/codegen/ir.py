@@ -111,6 +111,8 @@ class Operation:
     """Further cost by the age of the order: seconds and cost."""
     per: str = ""
     """The list argument of which every element is charged."""
+    pair: str = ""
+    """The argument that names the pair whose counter is charged."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"
@@ -173,6 +175,8 @@ class Channel:
     unsubscribe: tuple[str, ...] = ()
     pace: Json | None = None
     """What subscribing costs and how much may be spent per second."""
+    rate_counter: Json | None = None
+    """Where it tells how the trading counter stands."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
@@ -215,6 +219,12 @@ class Method:
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    charged_as: Operation | None = None
+    """The REST operation that it is charged like."""
+    charged_arguments: tuple[tuple[str, str], ...] = ()
+    """Own names of arguments, and those they have there."""
+    placed: tuple[str, ...] = ()
+    """Where the result holds the ids of orders that it placed."""
 
     @property
     def constant(self) -> str:
@@ -291,12 +301,13 @@ class Product:
     url: str = ""
     tiers: dict[str, Json] = field(default_factory=dict)
     """Rate limits by verification tier."""
-    tiers_source: str = ""
+    limits_sources: list[str] = field(default_factory=list)
+    """The documents that rate limits and names of assets come from."""
     lookups: list[Lookup] = field(default_factory=list)
     lists: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The calls that list `pairs` and `assets`: group and name."""
     symbols: dict[str, str] = field(default_factory=dict)
-    """Short names of assets that the WebSocket spells otherwise."""
+    """Names of assets that the WebSocket spells otherwise."""
     sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
 

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import docstrings
-from .ir import Channel, Group, Method, ModelModule, Operation, Product
+from .ir import Channel, Group, Method, ModelModule, Operation, Product, pascal
 from .load import Document
 from .models import message_structs, request_models, response_models
 
@@ -109,6 +109,7 @@ def _operation_fields(operation: Operation) -> str:
         "replaced_by": operation.replaced_by if operation.deprecated else "",
         "ages": operation.ages,
         "per": operation.per,
+        "pair": operation.pair,
         "placed": operation.placed,
         "signing": operation.signing,
         "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
@@ -134,6 +135,7 @@ def _operation_fields(operation: Operation) -> str:
         "replaced_by": "",
         "ages": (),
         "per": "",
+        "pair": "",
         "placed": (),
         "signing": "spot",
         "deep_fields": (),
@@ -171,11 +173,12 @@ def _channel_fields(channel: Channel) -> str:
             "sequenced": False,
         },
     )
-    if channel.pace is None:
-        return text
     names = {"unless_given": "otherwise"}
-    pace = ", ".join(f"{names.get(name, name)}={_source(value)}" for name, value in channel.pace.items())
-    return f"{text}, pace=Pace({pace})"
+    for field, facts in (("pace", channel.pace), ("rate_counter", channel.rate_counter)):
+        if facts is not None:
+            inside = ", ".join(f"{names.get(name, name)}={_source(value)}" for name, value in facts.items())
+            text += f", {field}={pascal(field)}({inside})"
+    return text
 
 
 def _method_fields(method: Method) -> str:
@@ -193,6 +196,9 @@ def _method_fields(method: Method) -> str:
         "replies_per": method.replies_per,
         "unwrap": bool(method.result),
         "replaced_by": method.replaced_by,
+        "charged_as": _address(method.charged_as) if method.charged_as else "",
+        "charged_arguments": method.charged_arguments,
+        "placed": method.placed,
     }
     defaults: dict[str, Any] = {
         "auth": False,
@@ -205,8 +211,16 @@ def _method_fields(method: Method) -> str:
         "replies_per": (),
         "unwrap": True,
         "replaced_by": "",
+        "charged_as": "",
+        "charged_arguments": (),
+        "placed": (),
     }
     return _keywords(values, defaults)
+
+
+def _address(operation: Operation) -> str:
+    """Where the constant of an operation is."""
+    return f"kraken.{operation.product}.operations.{operation.group}:{operation.constant}"
 
 
 def _method_result(method: Method) -> str:
@@ -321,7 +335,7 @@ class Renderer:
                 imports=_named_imports([str(lookup.order) for lookup in product.lookups], _classes(product)),
             )
         if product.tiers:
-            self._write(f"{product.name}/limits.py", "limits.py.jinja2", [product.tiers_source], product=product)
+            self._write(f"{product.name}/limits.py", "limits.py.jinja2", product.limits_sources, product=product)
 
     def _models(self, product: Product, module: ModelModule) -> None:
         group = next((group for group in product.groups if module.module == f"models.{group.name}"), None)

@@ -136,6 +136,11 @@ class Limits:
         moment = self._clock()
         return {name: counter.now(moment) for name, counter in {"rest": self._rest, **self._trading}.items()}
 
+    def count(self, pair: Pair) -> int:
+        """Where the counter of a pair stands now, as the WebSocket tells it."""
+        counter = self._trading.get(pair.name)
+        return 0 if counter is None else int(counter.now(self._clock()))
+
     def charge(self, operation_id: str, pair: Pair, orders: Iterable[Order] = (), count: int = 1) -> None:
         """Charge a call to the counter of a pair.
 

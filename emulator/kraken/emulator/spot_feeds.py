@@ -268,7 +268,13 @@ class Feeds:
     def _on_order(self, event: OrderChanged) -> None:
         for subscription in self._of("executions"):
             if subscription.options["order_status"] or event.kind in _OPEN_AND_CLOSED:
-                self._send(subscription, "update", [execution_row(event)])
+                counted = self._rate_count(event.order.pair) if subscription.options["ratecounter"] else {}
+                self._send(subscription, "update", [{**execution_row(event), **counted}])
+
+    def _rate_count(self, pair: Pair) -> dict[str, int]:
+        """Where the counter of a pair stands, if there are limits."""
+        limits = self._exchange.limits
+        return {} if limits is None else {"ratecount": limits.count(pair)}
 
     # ------------------------------------------------------------------ rows that need the exchange
 

@@ -93,21 +93,16 @@ class Core:
         self.use_custom_exceptions = use_custom_exceptions
         self.user_agent = f"kraken-typed-sdk/{__version__}"
         self._retries = Retries(retries, random_)
-        self.limits = None if tier is None else self._limits_of(tier, on_limit, clock)
+        self.limits: Limits | None = None
+        self._may_wait = True
+        if tier is not None:
+            from .limits import limits_of_key
+
+            self.limits, self._may_wait = limits_of_key(product, self.url, key, tier, on_limit, clock)
         self._table: ErrorTable | None = None
 
     def __repr__(self) -> str:
         return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
-
-    def _limits_of(self, tier: str, on_limit: str, clock: Callable[[], float]) -> Limits:
-        from .limits import Limits
-
-        tiers = import_module(f"kraken.{self.product}.limits").TIERS
-        if tier not in tiers:
-            raise checks.refused(f"tier: {tier!r} is unknown; allowed: {', '.join(tiers)}")
-        if on_limit not in ("wait", "raise"):
-            raise checks.refused(f"on_limit: {on_limit!r} is not allowed; allowed: wait, raise")
-        return Limits(tiers[tier], wait=on_limit == "wait", clock=clock)
 
     @property
     def table(self) -> ErrorTable:
@@ -243,28 +238,14 @@ class Core:
         from .limits import charge_of
 
         charge = charge_of(operation, encoded.values)
-        return lambda: limits.reserve(charge, operation.name)
+        return lambda: limits.reserve(charge, operation.name, wait=self._may_wait)
 
     def _account(self, operation: Operation[Any], encoded: Encoded, result: object) -> None:
         """Learn from a reply for the retries and the rate limits."""
         if not isinstance(result, KrakenError):
             self._retries.succeeded()
-        if self.limits is None or operation.counter not in ("rest", "trading"):
-            return
-        from .limits import charge_of, new_orders
-
-        charge, limits = charge_of(operation, encoded.values), self.limits
-        if isinstance(result, ExchangeError):
-            if result.category == "rate_limit":
-                limits.refused(charge)
-            return
-        known = None if isinstance(result, KrakenError) else result
-        if operation.ages and not operation.placed and operation.danger != "cancels":
-            limits.changed(charge)
-        elif operation.ages and known is not None:
-            limits.gone(charge)
-        if operation.placed:
-            limits.placed(charge.pair, new_orders(operation, encoded.values, known))
+        if self.limits is not None and operation.counter in ("rest", "trading"):
+            self.limits.settle(operation, encoded.values, result)
 
     def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
         if not operation.auth:

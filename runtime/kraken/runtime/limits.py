@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
-from .errors import Facts, LimitReached
+from . import checks
+from .errors import ExchangeError, Facts, KrakenError, LimitReached
 from .operation import Operation
 
-__all__ = ["Charge", "Counter", "CounterLimit", "Limits", "Tier", "charge_of", "new_orders"]
+__all__ = ["Charge", "Counter", "CounterLimit", "Limits", "Tier", "charge_of", "limits_of_key", "new_orders"]
 
 ANY = ""
 """The pair of orders about which nothing is known: what they cost is charged to every pair."""
@@ -58,13 +62,23 @@ def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
     # Where an order takes the place of another, the first id is that of the other one.
     names = operation.order_ids[:1] if operation.placed else operation.order_ids
     ids = tuple(str(each) for name in names for each in _listed(values.get(name)))
-    return Charge(operation.counter, operation.cost * count, operation.ages, str(values.get("pair", "")), ids)
+    pair = str(values.get(operation.pair) or ANY)
+    return Charge(operation.counter, operation.cost * count, operation.ages, pair, ids)
 
 
-def new_orders(operation: Operation[Any], values: Mapping[str, Any], result: Any) -> list[list[str]]:
-    """The ids of each order that a call placed: Kraken's, which a lost reply (None) would have told, and the caller's."""
-    *path, name = operation.placed
-    rows = _listed(getattr(result, path[0], None)) if path else [result]
+def new_orders(
+    operation: Operation[Any], values: Mapping[str, Any], result: Any, placed: Sequence[str] = ()
+) -> list[list[str]]:
+    """The ids of each order that a call placed: Kraken's, which a lost reply (None) would have told, and the caller's.
+
+    Args:
+        operation: The call.
+        values: Its arguments.
+        result: Its result.
+        placed: Where the result holds Kraken's ids, when it is not the operation's own.
+    """
+    *path, name = placed or operation.placed
+    rows = _listed(getattr(result, path[0], None)) if path else _listed(result) or [None]
     asked = _listed(values.get(operation.per)) if operation.per else [values]
     own = (operation.client_order_id, *operation.client_order_id_unless)
     own = own if operation.client_order_id else operation.order_ids[1:]
@@ -119,6 +133,10 @@ class Counter:
     def _value_at(self, moment: float) -> float:
         return max(0.0, self._value - (moment - self._at) * self._limit.decay)
 
+    def change(self, limit: CounterLimit) -> None:
+        """Count by another limit from now on."""
+        self._value, self._at, self._limit = self.value, self._clock(), limit
+
     def refused(self) -> None:
         """Kraken said that the limit is reached: somebody else uses the same counter. Count from the maximum."""
         self._value, self._at = max(self.value, self._limit.maximum), self._clock()
@@ -134,20 +152,41 @@ class _Order:
 
 
 class Limits:
-    """All counters of one API key: the REST counter, and the trading counter of each pair."""
+    """All counters of one API key: the REST counter, and the trading counter of each pair.
 
-    def __init__(self, tier: Tier, *, wait: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        tier: How high the counters may stand, and how fast they fall.
+        clock: Seconds, never going back.
+        symbols: Names of assets with the name that they shall count as, so that all spellings of a pair are one.
+        tiers: All tiers, to know the one that Kraken says it is.
+    """
+
+    def __init__(
+        self,
+        tier: Tier,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        symbols: Mapping[str, str] = MappingProxyType({}),
+        tiers: Iterable[Tier] = (),
+    ) -> None:
         self._tier = tier
-        self._wait = wait
+        self._tiers = tuple(tiers)
         self._clock = clock
+        self._symbols = symbols
+        self._names: dict[str, str] = {}
         self._lock = threading.Lock()
         self.rest: Counter = Counter(tier.rest, clock)
         """The counter of private REST calls."""
         self._pairs: dict[str, Counter] = {}
         self._orders: OrderedDict[str, list[_Order]] = OrderedDict()
 
+    def _name(self, pair: str) -> str:
+        """A pair by the name that it was first called here."""
+        return self._names.setdefault(one_spelling(pair, self._symbols), pair)
+
     def trading(self, pair: str) -> Counter:
-        """The trading counter of a pair, by the name that was used in the orders."""
+        """The trading counter of a pair, in any of its spellings."""
+        pair = self._name(pair)
         counter = self._pairs.get(pair)
         if counter is None:
             counter = self._pairs[pair] = Counter(self._tier.trading, self._clock)
@@ -155,29 +194,76 @@ class Limits:
                 counter.add(self._pairs[ANY].value)
         return counter
 
-    def reserve(self, charge: Charge, operation: str) -> float:
+    def reserve(self, charge: Charge, operation: str, *, wait: bool = True) -> float:
         """Charge a call now, and return the seconds that it has to wait for its turn.
 
+        Args:
+            charge: What the call costs.
+            operation: Its name, for the error.
+            wait: Whether it may wait.
+
         Raises:
-            LimitReached: It would have to wait, and this is not wanted; nothing is charged then.
+            LimitReached: It would have to wait, and may not; nothing is charged then.
         """
         with self._lock:
             charged = self._costs(charge)
-            wait = max((counter.wait(cost) for counter, cost in charged), default=0.0)
-            if wait and not self._wait:
+            seconds = max((counter.wait(cost) for counter, cost in charged), default=0.0)
+            if seconds and not wait:
                 raise LimitReached(
-                    f"Kraken's {charge.counter} limit is reached; it has room again in {wait:.1f} s",
+                    f"Kraken's {charge.counter} limit is reached; it has room again in {seconds:.1f} s",
                     Facts(operation, sent=False, hint='wait, or make the client with on_limit="wait"'),
                 )
             for counter, cost in charged:
-                counter.add(cost, wait)
-            return wait
+                counter.add(cost, seconds)
+            return seconds
+
+    def settle(
+        self, operation: Operation[Any], values: Mapping[str, Any], outcome: object, placed: Sequence[str] = ()
+    ) -> None:
+        """Learn from what became of a call.
+
+        Args:
+            operation: The call.
+            values: Its arguments.
+            outcome: Its result, or its error.
+            placed: Where the result holds the ids of new orders, when it is not the operation's own.
+        """
+        charge = charge_of(operation, values)
+        if isinstance(outcome, ExchangeError):
+            if outcome.category == "rate_limit":
+                self.refused(charge)
+            return
+        known = None if isinstance(outcome, KrakenError) else outcome
+        if operation.ages and not operation.placed and operation.danger != "cancels":
+            self.changed(charge)
+        elif operation.ages and known is not None:
+            self.gone(charge)
+        if operation.placed:
+            self.placed(charge.pair, new_orders(operation, values, known, placed))
+
+    def observe(self, pair: str, value: float) -> None:
+        """Kraken has told where the trading counter of a pair stands; what is above is on its way, and stays."""
+        with self._lock:
+            counter = self.trading(pair)
+            counter.add(max(0.0, value - counter.value))
+
+    def learn_maximum(self, maximum: float) -> None:
+        """Kraken has told how high trading counters may stand, and so which tier the account really has."""
+        with self._lock:
+            if maximum == self._tier.trading.maximum:
+                return
+            same = (tier.trading for tier in self._tiers if tier.trading.maximum == maximum)
+            limit = next(same, CounterLimit(maximum, self._tier.trading.decay))
+            self._tier = self._tier._replace(trading=limit)
+            for counter in self._pairs.values():
+                counter.change(limit)
 
     def _costs(self, charge: Charge) -> list[tuple[Counter, float]]:
         """The counters that a call is charged to, and how much."""
         if charge.counter != "trading":
             return [(self.rest, charge.cost)] if charge.counter == "rest" else []
         known = self._known(charge)
+        charge = charge._replace(pair=self._name(charge.pair))
         costs = {charge.pair or (known[0].pair if known else ANY): charge.cost}
         for order in known:
             costs[order.pair] = costs.get(order.pair, 0.0) + _by_age(charge.ages, self._clock() - order.since)
@@ -192,7 +278,7 @@ class Limits:
         """Remember orders by all their ids, for the cost of changing them while they are young."""
         with self._lock:
             for ids in orders:
-                order = _Order(pair, self._clock())
+                order = _Order(self._name(pair), self._clock())
                 for name in ids:
                     self._orders.setdefault(name, []).append(order)
                     self._orders.move_to_end(name)
@@ -221,7 +307,7 @@ class Limits:
             if charge.counter == "rest":
                 self.rest.refused()
             elif charge.counter == "trading":
-                pairs = {charge.pair, *(order.pair for order in self._known(charge))} - {ANY}
+                pairs = {self._name(charge.pair), *(order.pair for order in self._known(charge))} - {ANY}
                 for name in pairs or {ANY, *self._pairs}:
                     self.trading(name).refused()
 
@@ -234,3 +320,52 @@ class Limits:
 
 def _by_age(ages: tuple[tuple[float, float], ...], age: float) -> float:
     return next((cost for below, cost in ages if age < below), 0.0)
+
+
+def one_spelling(pair: str, symbols: Mapping[str, str]) -> str:
+    """A pair's name such that its usual spellings give the same: `XXBTZUSD`, `XBTUSD`, `XBT/USD`, `BTC/USD`."""
+    name = pair.upper()
+    parts = name.split("/")
+    if len(parts) == 1:
+        cuts = [(name[:at], name[at:]) for at in range(1, len(name))]
+        # Where both parts are known names, the cut is between them; else one of them may be.
+        known = [cut for cut in cuts if cut[0] in symbols and cut[1] in symbols]
+        known += [cut for cut in cuts if cut[0] in symbols or cut[1] in symbols]
+        parts = list(known[0]) if known else [name]
+    return "".join(symbols.get(part, part) for part in parts)
+
+
+_SHARED: WeakValueDictionary[tuple[object, ...], Limits] = WeakValueDictionary()
+_SHARING = threading.Lock()
+
+
+def limits_of_key(
+    product: str, url: str, key: str, tier: str, on_limit: str, clock: Callable[[], float]
+) -> tuple[Limits, bool]:
+    """The counters of an API key, the same for all clients of the process that use it, and whether calls may wait.
+
+    Args:
+        product: Whose tiers are meant.
+        url: Base address of the REST API: an exchange of its own.
+        key: The API key; without one the counters are the client's own.
+        tier: Name of the tier.
+        on_limit: `wait` or `raise`.
+        clock: Seconds, never going back.
+
+    Raises:
+        InvalidRequest: There is no such tier, or no such choice.
+    """
+    generated = import_module(f"kraken.{product}.limits")
+    if tier not in generated.TIERS:
+        raise checks.refused(f"tier: {tier!r} is unknown; allowed: {', '.join(generated.TIERS)}")
+    if on_limit not in ("wait", "raise"):
+        raise checks.refused(f"on_limit: {on_limit!r} is not allowed; allowed: wait, raise")
+    identity = (product, url, key, tier, clock)
+    with _SHARING:
+        limits = _SHARED.get(identity) if key else None
+        if limits is None:
+            tiers = generated.TIERS
+            limits = Limits(tiers[tier], clock=clock, symbols=generated.SYMBOLS, tiers=tiers.values())
+            if key:
+                _SHARED[identity] = limits
+    return limits, on_limit == "wait"

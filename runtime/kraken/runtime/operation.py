@@ -71,6 +71,8 @@ class Operation(NamedTuple, Generic[T]):
     """Further cost by the age of the order that is changed: seconds and cost."""
     per: str = ""
     """The list argument of which every element is charged."""
+    pair: str = ""
+    """The argument that names the pair whose counter is charged."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"

@@ -96,6 +96,30 @@ def test_a_stream_that_may_lose_nothing_fails_alone_when_it_is_not_read() -> Non
     run(scenario)
 
 
+def test_a_stream_that_was_too_slow_begins_anew_when_it_is_read_again() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            stream = ws._stream(TRADE, {"symbol": ["BTC/USD"]}).buffer(policy="never-drop", size=2)
+            await stream.subscribe()
+            for price in (1, 2, 3, 4):
+                await exchange.peers[0].tick("BTC/USD", str(price), "trade")
+            await settled(ws, exchange.peers[0])
+            with pytest.raises(SlowConsumer):
+                async for _ in stream:
+                    pass
+            again = asyncio.ensure_future(anext(stream))
+            assert symbols(await exchange.request("unsubscribe")) == {"BTC/USD"}
+            assert symbols(await exchange.request("subscribe")) == {"BTC/USD"}
+            assert symbols(await exchange.request("subscribe")) == {"BTC/USD"}
+            await exchange.peers[0].tick("BTC/USD", "7", "trade")
+            while (await again).last != 7:
+                again = asyncio.ensure_future(anext(stream))
+            await stream.aclose()
+            assert symbols(await exchange.request("unsubscribe")) == {"BTC/USD"}
+
+    run(scenario)
+
+
 def test_a_buffer_is_chosen_before_subscribing_and_has_room() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:

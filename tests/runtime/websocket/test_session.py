@@ -23,6 +23,7 @@ from kraken.runtime.websocket.events import (
     Restored,
     SequenceGap,
     SubscriptionLost,
+    Unexpected,
 )
 from kraken.runtime.websocket.pacing import Budget
 from kraken.runtime.websocket.protocol import Pace
@@ -803,6 +804,61 @@ def test_bytes_that_are_not_json_are_reported_and_skipped() -> None:
             await until(lambda: Malformed("public", b'{"channel":"trade","data":[') in seen)
 
     run(scenario)
+
+
+def test_what_nobody_waits_for_is_told_and_counted() -> None:
+    unasked = (
+        '{"method":"subscribe","req_id":4294967999,"success":true,"result":{"channel":"trade","symbol":"BTC/USD"}}',
+        '{"method":"subscribe","success":true,"result":{"channel":"trade","symbol":"ETH/USD"}}',
+        '{"channel":"weather","type":"update","data":[{"sky":1.5}]}',
+        '{"method":"forecast","req_id":1,"success":true}',
+        "[1,2]",
+    )
+
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            seen: list[Event] = []
+            ws.on_event(seen.append)
+            stream = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            peer = exchange.peers[0]
+            for text in unasked:
+                await peer.send(text)
+            await peer.send('{"channel":')
+            await peer.tick("BTC/USD", "3", "trade")
+            while (await anext(stream)).last != 3:
+                pass
+            await until(lambda: any(isinstance(each, Malformed) for each in seen))
+            told = [event.raw.decode() for event in seen if isinstance(event, Unexpected)]
+            assert told == list(unasked)
+            counts = ws.counts["public"]
+            assert (counts.malformed, counts.unexpected, counts.connections) == (1, len(unasked), 1)
+            assert counts.messages >= len(unasked) + 2
+
+    run(scenario)
+
+
+def test_replies_to_raw_messages_are_not_unexpected() -> None:
+    async def scenario() -> None:
+        got: list[dict[str, Any]] = []
+        async with Exchange() as exchange, client(exchange, callback=got.append) as ws:
+            await ws.send_message({"method": "ping", "req_id": 5}, raw=True)
+            await until(lambda: any(each.get("req_id") == 5 for each in got))
+            assert ws.counts["public"].unexpected == 0
+
+    run(scenario)
+
+
+def test_a_broken_source_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            for _ in range(20):
+                await exchange.peers[0].send("{")
+            await until(lambda: ws.counts["public"].malformed == 20)
+
+    with caplog.at_level("INFO"):
+        run(scenario)
+    assert sum("could not be processed" in record.message for record in caplog.records) == 1
 
 
 def test_close_is_idempotent_and_ends_streams() -> None:

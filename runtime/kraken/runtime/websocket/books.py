@@ -109,7 +109,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         self._verify_checksums = verify_checksums
         self._book_callback = callback
         self._notify = callback is not None or type(self).on_book_update is not OrderBookClient.on_book_update
-        self._keeper: _Keeper[B] = _Keeper(self)
+        self._keeper: _Keeper[B] = _Keeper(self, self._notify)
         self._recoveries: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -244,8 +244,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         return session.unwant(self._keeper, [s for s in session.owned(self._keeper) if s.value in pairs])
 
     def _updated(self, book: B, raw: bytes) -> None:
-        if self._notify:
-            self._dispatcher.put(self._deliver_update, book.symbol, raw)
+        self._dispatcher.put(self._deliver_update, book.symbol, raw)
 
     async def _deliver_update(self, pair: str, raw: bytes) -> None:
         from ..json import decode_plain
@@ -275,10 +274,11 @@ class OrderBookClient(WebSocketClient, Generic[B]):
 class _Keeper(Generic[B]):
     """Applies the frames of the book channel, in the reader, so that books are always as new as can be."""
 
-    def __init__(self, client: OrderBookClient[B]) -> None:
+    def __init__(self, client: OrderBookClient[B], notify: bool) -> None:
         self.books: dict[str, B] = {}
-        self.watchers: weakref.WeakSet[_Updates[B]] = weakref.WeakSet()
+        self._watchers: dict[str, weakref.WeakSet[_Updates[B]]] = {}
         self._client = weakref.proxy(client)
+        self._notify = notify
         self._failures: dict[str, int] = {}
 
     def route(self, session: Session, fields: tuple[str, ...], wanted: frozenset[object]) -> None:
@@ -298,8 +298,11 @@ class _Keeper(Generic[B]):
             elif book.valid:
                 if self._failures and self._failures.pop(book.symbol, 0):
                     self._client._emit(BookRestored(book.symbol))
-                self._client._updated(book, raw)
-                self._wake(book.symbol)
+                if self._notify:
+                    self._client._updated(book, raw)
+                if self._watchers:
+                    for watcher in self._watchers.get(book.symbol, ()):
+                        watcher.changed.set()
 
     def acknowledged(self, subscription: Subscription, ack: Any) -> None:
         """The snapshot follows."""
@@ -309,9 +312,7 @@ class _Keeper(Generic[B]):
         book = self.books.get(subscription.value)
         if book is not None:
             book.invalidate()
-        for watcher in self.watchers:
-            if watcher.symbol == subscription.value:
-                watcher.end(error)
+        self._end_watchers(subscription.value, error)
 
     def dropped_connection(self) -> None:
         """Nothing is known until the next snapshots."""
@@ -331,19 +332,20 @@ class _Keeper(Generic[B]):
         for pair in pairs:
             self.books.pop(pair).invalidate()
             self._failures.pop(pair, None)
-        for watcher in self.watchers:
-            if watcher.symbol in pairs:
-                watcher.end(None)
+            self._end_watchers(pair, None)
 
     def _finish(self, error: KrakenError | None) -> None:
-        for watcher in self.watchers:
-            watcher.end(error)
+        for symbol in list(self._watchers):
+            self._end_watchers(symbol, error)
         self.forget(list(self.books))
 
-    def _wake(self, symbol: str) -> None:
-        for watcher in self.watchers:
-            if watcher.symbol == symbol:
-                watcher.changed.set()
+    def watch(self, watcher: _Updates[B]) -> None:
+        """Wake an iterator whenever its book has changed and is valid."""
+        self._watchers.setdefault(watcher.symbol, weakref.WeakSet()).add(watcher)
+
+    def _end_watchers(self, symbol: str, error: KrakenError | None) -> None:
+        for watcher in self._watchers.pop(symbol, ()):
+            watcher.end(error)
 
 
 class _Updates(Generic[B]):
@@ -368,7 +370,7 @@ class _Updates(Generic[B]):
 
     async def __anext__(self) -> B:
         if not self._begun:
-            self._client._keeper.watchers.add(self)
+            self._client._keeper.watch(self)
             await self._client.add_book([self.symbol])
             self._begun = True
             if self._client.book(self.symbol).valid:

@@ -17,7 +17,7 @@ from .dispatch import Dispatcher
 from .events import Event, Gap
 from .pacing import ConnectBudget, Timing
 from .protocol import Channel, Method, Socket
-from .session import Backing, Session, SessionOptions
+from .session import Backing, Counts, Session, SessionOptions
 from .stream import Stream
 from .subscription import field, refusal
 from .token import TokenSource
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from ..limits import Limits
     from .subscription import Subscription
 
 __all__ = ["PartlyRefused", "WebSocketClient"]
@@ -75,6 +76,8 @@ class WebSocketClient:
     encoder: ClassVar[str] = ""
     error_table: ClassVar[str] = "kraken.exceptions:TABLE"
     connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600.0)
+    product: ClassVar[str] = ""
+    rest_url: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -93,6 +96,8 @@ class WebSocketClient:
         silence_timeout: float | None = 10.0,
         buffer_size: int = 10_000,
         max_size: int = 64 * 2**20,
+        tier: str | None = None,
+        on_limit: str = "wait",
         timing: Timing | None = None,
     ) -> None:
         """Make a client.
@@ -113,6 +118,10 @@ class WebSocketClient:
                 connection is made anew if none comes. None never asks.
             buffer_size: How many items may wait in a stream, and how many calls of handlers.
             max_size: Largest message that is accepted, in bytes.
+            tier: The account's verification tier (`starter`, `intermediate`, `pro`): Kraken's limit on trading is then
+                counted, together with all other clients of this key and tier in the process. Nothing is counted when
+                left out.
+            on_limit: `wait` for room at the limit, or `raise` `LimitReached`.
             timing: Clock, sleep and random numbers, for tests.
 
         Raises:
@@ -144,6 +153,14 @@ class WebSocketClient:
         self._max_size = max_size
         self._timing = timing or Timing()
         self._budget = self.connect_budget if timing is None else ConnectBudget(150, 600.0)
+        self._limits: Limits | None = None
+        self._may_wait = True
+        if tier is not None:
+            from ..checks import base_url
+            from ..limits import limits_of_key
+
+            url = base_url(rest_url or self.rest_url)
+            self._limits, self._may_wait = limits_of_key(self.product, url, key, tier, on_limit, self._timing.clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[str, Session] = {}
         self._dispatcher = Dispatcher(
@@ -185,6 +202,7 @@ class WebSocketClient:
             NotSent: There is no connection. Nothing was sent.
             ExchangeError: The exchange refused.
             PartlyRefused: It refused for some of several orders; the others were carried out.
+            LimitReached: Kraken's rate limit leaves no room, and the client was made with `on_limit="raise"`.
             OrderStateUnknown: The reply to a request that changes something was lost. It is not sent again.
             ReplyLost: The reply to any other request was lost.
         """
@@ -196,8 +214,24 @@ class WebSocketClient:
         ids = {name: encoded[name] for name in method.order_ids if name in encoded}
         own_id = encoded.get(method.client_order_id) if method.client_order_id else None
         facts = Facts(method.name, cl_ord_id=own_id, ids=ids)
-        replies = await self._session(method.socket).call(method, encoded, facts, timeout)
-        return self._results(method, replies, facts._replace(sent=True))
+        session = self._session(method.socket)
+        if self._limits is None or not method.charged_as:
+            return self._results(method, await session.call(method, encoded, facts, timeout), facts._replace(sent=True))
+        from ..limits import charge_of
+
+        own_names = dict(method.charged_arguments)
+        charged = _load(method.charged_as), {own_names.get(name, name): value for name, value in encoded.items()}
+        seconds = self._limits.reserve(charge_of(*charged), method.name, wait=self._may_wait)
+        if seconds:
+            await self._timing.sleep(seconds)
+        try:
+            replies = await session.call(method, encoded, facts, timeout)
+            result = self._results(method, replies, facts._replace(sent=True))
+        except KrakenError as error:
+            self._limits.settle(*charged, error, method.placed)
+            raise
+        self._limits.settle(*charged, result, method.placed)
+        return result
 
     def _results(self, method: Method, replies: list[Any], facts: Facts) -> Any:
         results: list[Any] = []
@@ -289,6 +323,16 @@ class WebSocketClient:
     def is_auth(self) -> bool:
         """Whether this client has credentials."""
         return bool(self._key)
+
+    @property
+    def limits(self) -> Limits | None:
+        """The rate-limit counters as they stand; None when the client was made without a tier."""
+        return self._limits
+
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """What the sockets have brought so far, by the sockets' names; a socket that was never needed is left out."""
+        return {name: session.counts for name, session in self._sessions.items()}
 
     # ------------------------------------------------------------------ events and handlers
 
@@ -499,12 +543,14 @@ class WebSocketClient:
         backing = Backing(
             emit=self._emit,
             decode=_load(self.decoder),
+            channels=self.channels,
             errors=self._errors(),
             budget=self._budget,
             timing=self._timing,
             wire=wire,
             options=SessionOptions(reply_timeout=self._timeout, silence=self._silence),
             ping=self.ping_method,
+            limits=self._limits,
         )
         tokens = TokenSource(self._fetch_token, self._timing.clock) if socket.auth else None
         return Session(name, base.rstrip("/") + socket.path, backing, tokens)

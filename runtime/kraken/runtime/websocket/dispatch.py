@@ -69,9 +69,19 @@ class Dispatcher:
     async def _run(self) -> None:
         me = asyncio.current_task()
         while self._task is me:
+            begun = self._clock()
             while self._calls:
                 handler, arguments = self._calls.popleft()
-                await self._call(handler, arguments)
+                try:
+                    result = handler(*arguments)
+                    if result is not None and inspect.isawaitable(result):
+                        await result
+                except Exception:
+                    log.exception("handler %s failed; the messages behind it are still delivered", _name(handler))
+                ended = self._clock()
+                if ended - begun > SLOW:
+                    self._tell_slow(handler, ended - begun, ended)
+                begun = ended
                 if self._dropped and (not self._calls or self._clock() - self._reported >= 1.0):
                     self._tell_dropped()
             if self._task is me:
@@ -85,21 +95,13 @@ class Dispatcher:
         log.warning("%d calls of handlers were dropped because handlers are too slow", dropped)
         self._report(dropped)
 
-    async def _call(self, handler: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        begun = self._clock()
-        try:
-            result = handler(*arguments)
-            if inspect.isawaitable(result):
-                await result
-        except Exception:
-            log.exception("handler %s failed; the messages behind it are still delivered", _name(handler))
-        ended = self._clock()
-        if ended - begun > SLOW and ended - self._named.get(handler, -REMINDER) >= REMINDER:
-            self._named[handler] = ended
+    def _tell_slow(self, handler: Callable[..., Any], seconds: float, now: float) -> None:
+        if now - self._named.get(handler, -REMINDER) >= REMINDER:
+            self._named[handler] = now
             log.warning(
                 "handler %s took %.0f ms; everything behind it waits, and is dropped when %d calls are waiting",
                 _name(handler),
-                (ended - begun) * 1000,
+                seconds * 1000,
                 self._size,
             )
 

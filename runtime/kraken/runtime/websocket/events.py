@@ -25,6 +25,7 @@ __all__ = [
     "Restored",
     "SequenceGap",
     "SubscriptionLost",
+    "Unexpected",
 ]
 
 
@@ -101,9 +102,21 @@ class SubscriptionLost(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A frame could not be decoded and was skipped."""
+    """A message could not be understood and was skipped."""
 
     socket: str
+    raw: bytes
+
+
+class Unexpected(NamedTuple):
+    """A message that nobody waits for: of a channel that this version does not know, or a reply to no open request.
+
+    A reply that comes after its request was given up arrives here.
+    """
+
+    socket: str
+    frame: Any
+    """The message, decoded; numbers with a fraction are `Decimal`."""
     raw: bytes
 
 
@@ -131,6 +144,7 @@ Event = (
     | SequenceGap
     | SubscriptionLost
     | Malformed
+    | Unexpected
     | BookInvalid
     | BookRestored
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Channel", "Method", "Pace", "Policy", "Socket"]
+__all__ = ["Channel", "Method", "Pace", "Policy", "RateCounter", "Socket"]
 
 Policy = Literal["keep-latest", "drop-oldest", "never-drop"]
 """What a full buffer does: keep the newest item of each key, drop the oldest with a `Gap`, or fail the stream."""
@@ -41,6 +41,17 @@ class Pace(NamedTuple):
         return self.costs.get(str(parameters.get(self.parameter)), self.otherwise)
 
 
+class RateCounter(NamedTuple):
+    """Where a channel tells how a rate-limit counter stands."""
+
+    maximum: str
+    """The field of the acknowledgement that holds the counter's maximum."""
+    value: str
+    """The field of an item that holds its value."""
+    pair: str
+    """The field of an item that holds the pair whose counter it is."""
+
+
 class Channel(NamedTuple):
     """One channel that can be subscribed, or that the exchange pushes on its own."""
 
@@ -66,6 +77,8 @@ class Channel(NamedTuple):
     """Whether frames carry a `sequence` that grows by one; a hole makes the client subscribe anew."""
     pace: Pace | None = None
     """How fast it may be subscribed, where that is limited."""
+    rate_counter: RateCounter | None = None
+    """Where it tells how the trading counter stands, if it does."""
 
 
 class Method(NamedTuple):
@@ -97,3 +110,9 @@ class Method(NamedTuple):
     """Whether the caller gets the `result` of the reply; otherwise the whole reply."""
     replaced_by: str = ""
     """What to use instead, for a deprecated method."""
+    charged_as: str = ""
+    """`module:name` of the REST operation that it is charged like; empty when it is not charged."""
+    charged_arguments: tuple[tuple[str, str], ...] = ()
+    """Own names of arguments, and what they are called there."""
+    placed: tuple[str, ...] = ()
+    """Where the result holds the ids of orders that it placed."""

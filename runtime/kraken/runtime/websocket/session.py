@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import (
@@ -42,13 +43,14 @@ from .subscription import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
+    from ..limits import Limits
     from .connection import Wire, WireOptions
-    from .protocol import Channel, Method
+    from .protocol import Channel, Method, RateCounter
     from .token import TokenSource
 
-__all__ = ["Backing", "Session", "SessionOptions"]
+__all__ = ["Backing", "Counts", "Session", "SessionOptions"]
 
 log = logging.getLogger("kraken.runtime.websocket")
 
@@ -60,6 +62,8 @@ BATCH = 100
 """Most subscriptions that one request asks for."""
 STABLE = 10.0
 """Seconds that a connection must have lasted for its end not to count as one more failed attempt."""
+PINGS_REMEMBERED = 8
+"""Our signs of life whose answers may still be under way."""
 TRIES = 3
 """A subscription that stays unanswered this often means that the connection is broken."""
 
@@ -88,6 +92,8 @@ class Backing(NamedTuple):
     """Takes events."""
     decode: Callable[[bytes], Any]
     """Turns a message into a typed frame."""
+    channels: Container[str]
+    """The names of all channels."""
     errors: ErrorTable
     """Maps the exchange's words to exceptions."""
     budget: ConnectBudget
@@ -96,6 +102,21 @@ class Backing(NamedTuple):
     options: SessionOptions
     ping: str
     """Name of the method that any socket answers."""
+    limits: Limits | None = None
+    """Takes what the exchange tells of its rate-limit counters."""
+
+
+class Counts(NamedTuple):
+    """How many messages of which kind a socket has brought so far, over all its connections."""
+
+    messages: int
+    """Those that could be decoded."""
+    malformed: int
+    """Those that could not be understood; each was told as `Malformed`."""
+    unexpected: int
+    """Those that nobody waited for; each was told as `Unexpected`."""
+    connections: int
+    """How often it was opened."""
 
 
 class _Exchange:
@@ -127,12 +148,22 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "sequenced", "sinks")
+    __slots__ = ("last", "noted", "sequenced", "sinks")
 
-    def __init__(self, sequenced: bool = False) -> None:
+    def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
-        self.sequenced = sequenced
         self.last: int | None = None
+        self.sequenced = channel.sequenced
+        self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
+        """Who takes the counters that its items tell, and where they stand."""
+
+
+def _note_counters(frame: Any, limits: Limits, where: RateCounter) -> None:
+    """Pass on what the items of a frame tell of rate-limit counters."""
+    for item in field(frame, "data") or ():
+        pair, value = field(item, where.pair), field(item, where.value)
+        if isinstance(pair, str) and isinstance(value, int):
+            limits.observe(pair, value)
 
 
 class Session:
@@ -168,6 +199,12 @@ class Session:
         self._ids = itertools.count(FIRST_REQUEST_ID)
         self._heard = 0
         self._answers = 0
+        self._malformed = 0
+        self._unexpected = 0
+        self._connections = 0
+        self._pings: deque[int] = deque(maxlen=PINGS_REMEMBERED)
+        self._raw_requests = False
+        """Whether somebody sends requests of their own, the replies to which only they can know."""
         self._dropped_at: float | None = None
 
     # ------------------------------------------------------------------ reading
@@ -181,25 +218,49 @@ class Session:
                 channel = frame.get("channel")
             if channel is None:
                 self._answers += 1
-                self._reply(frame)
+                self._reply(frame, raw)
             else:
                 self._heard += 1
                 route = self._routes.get(channel)
                 if route is not None:
                     if route.sequenced:
                         self._check_sequence(channel, route, frame)
+                    if route.noted is not None:
+                        _note_counters(frame, *route.noted)
                     for sink in route.sinks:
                         sink.receive(frame, raw)
+                elif channel not in self._backing.channels and not self._is_subscribed(channel):
+                    self._tell_unexpected(frame, raw)
             if self.tap is not None:
                 self.tap(channel, frame, raw)
         except Exception:
-            log.warning("%s: a message of %d bytes could not be processed", self.name, len(raw), exc_info=True)
+            self._malformed += 1
+            # A broken source sends many; the event tells each, the log the first.
+            level = logging.DEBUG if self._malformed > 1 else logging.WARNING
+            log.log(level, "%s: a message of %d bytes could not be processed", self.name, len(raw), exc_info=True)
             self._backing.emit(events.Malformed(self.name, raw))
 
-    def _reply(self, frame: Any) -> None:
-        exchange = self._exchanges.get(field(frame, "req_id"))
+    def _reply(self, frame: Any, raw: bytes) -> None:
+        number = field(frame, "req_id")
+        exchange = self._exchanges.get(number)
         if exchange is not None:
             exchange.add(frame)
+        elif number in self._pings:
+            self._pings.remove(number)
+        elif not self._raw_requests or (isinstance(number, int) and number >= FIRST_REQUEST_ID):
+            self._tell_unexpected(frame, raw)
+
+    def _tell_unexpected(self, frame: Any, raw: bytes) -> None:
+        self._unexpected += 1
+        self._backing.emit(events.Unexpected(self.name, frame, raw))
+
+    def _is_subscribed(self, channel: str) -> bool:
+        return any(subscription.channel.name == channel for subscription in self._subscriptions.values())
+
+    @property
+    def counts(self) -> Counts:
+        """What has arrived so far."""
+        return Counts(self._heard + self._answers, self._malformed, self._unexpected, self._connections)
 
     def _check_sequence(self, channel: str, route: _Route, frame: Any) -> None:
         received = field(frame, "sequence")
@@ -228,7 +289,7 @@ class Session:
         """
         if not channel.pushed:
             self.want(sink, channel, parameters)
-        route = self._routes.setdefault(channel.name, _Route(channel.sequenced))
+        route = self._routes.setdefault(channel.name, _Route(channel, self._backing.limits))
         if sink not in route.sinks:
             route.sinks = [*route.sinks, sink]
         self._route(sink, channel, parameters)
@@ -415,6 +476,7 @@ class Session:
                 gap = None if self._dropped_at is None else opened_at - self._dropped_at
                 emit(events.Open(self.name) if gap is None else events.Reopened(self.name, gap))
                 self._wire, self._was_open = wire, True
+                self._connections += 1
                 self._opened.set_result(wire)
                 try:
                     await self._serve(wire)
@@ -521,7 +583,8 @@ class Session:
                 continue
             if not wire.is_open:
                 return
-            wire.write(encode({"method": self._backing.ping, "req_id": next(self._ids)}))
+            self._pings.append(next(self._ids))
+            wire.write(encode({"method": self._backing.ping, "req_id": self._pings[-1]}))
             await sleep(self._backing.options.answer)
             expecting = any(subscription.live for subscription in self._subscriptions.values())
             if self._heard == heard and (expecting or self._answers == answers):
@@ -681,6 +744,9 @@ class Session:
         subscription.tries = subscription.waits = 0
         subscription.was_live = True
         subscription.ack = field(reply, "result")
+        limits, where = self._backing.limits, subscription.channel.rate_counter
+        if limits is not None and where is not None and isinstance(most := field(subscription.ack, where.maximum), int):
+            limits.learn_maximum(most)
         for owner in subscription.owners:
             owner.acknowledged(subscription, subscription.ack)
         if subscription.owners:
@@ -793,6 +859,7 @@ class Session:
             message = {**message, "params": {**(message.get("params") or {}), "token": await self._tokens.get()}}
         if wire is not self._wire or not wire.is_open:
             raise NotSent("the connection was lost before the message was sent", Facts(sent=False))
+        self._raw_requests = True
         wire.write(encode(message))
 
     async def _ask(

@@ -205,7 +205,8 @@ class Stream(Generic[Item, Message]):
     whole messages. The subscription is made by the first iteration, by `await stream.subscribe()` or by
     `async with stream:`; it is given back by `aclose()`, at the end of `async with`, or when the stream is garbage.
 
-    After a dropped connection the subscription is made anew and the stream goes on, usually with a new snapshot.
+    After a dropped connection the subscription is made anew and the stream goes on, usually with a new snapshot. An
+    error ends the iteration, for instance `SlowConsumer`; iterating again subscribes anew.
     """
 
     def __init__(
@@ -273,6 +274,8 @@ class Stream(Generic[Item, Message]):
         """
         if self._live:
             return self
+        if self._release is not None:
+            self._release.detach()
         session = self._session = self._open_session()
         inbox = self._inbox = Inbox(self._channel, self._policy, self._size, self._emit)
         session.attach(inbox, self._channel, self._parameters)
@@ -329,6 +332,8 @@ class Stream(Generic[Item, Message]):
         while not inbox.buffer.entries:
             if inbox.ended:
                 if inbox.error is not None:
+                    # Told once; who iterates again subscribes anew and begins with a snapshot.
+                    self._live = False
                     raise inbox.error
                 raise StopAsyncIteration
             await inbox.wait()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kraken.runtime.limits import CounterLimit, Tier
 
-__all__ = ["TIERS"]
+__all__ = ["SYMBOLS", "TIERS"]
 
 TIERS: dict[str, Tier] = {
     "small": Tier(
@@ -16,3 +16,6 @@ TIERS: dict[str, Tier] = {
         open_orders=5,
     ),
 }
+
+SYMBOLS: dict[str, str] = {}
+"""Names of assets that have another one, with that name: all spellings of a pair share one counter."""

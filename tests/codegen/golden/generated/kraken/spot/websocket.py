@@ -60,6 +60,8 @@ class SpotSockets(WebSocketClient):
 
     decoder: ClassVar[str] = "kraken.spot.messages:decode"
     encoder: ClassVar[str] = "kraken.spot.models.websocket:encode_parameters"
+    product: ClassVar[str] = "spot"
+    rest_url: ClassVar[str] = "https://api.example.com"
     connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600)
 
     _rest: SpotAsyncClient | None = None
