@@ -36,7 +36,7 @@ SERVERS = (None, "public", "private", "level3")
 DEPTH: Literal[10] = 10
 SMALL = 40
 """Items that may wait in a stream that is read too slowly."""
-PATIENCE = 600
+PATIENCE = 200
 """Simulated seconds after which everything must be well again."""
 HEALABLE = (NotSent, ReplyLost, ConnectionLost, SlowConsumer)
 """What a stream may end with while there is trouble."""

@@ -148,11 +148,13 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "noted", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "sequenced", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
+        self.doubted = False
+        """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
         self.sequenced = channel.sequenced
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
@@ -266,10 +268,16 @@ class Session:
         received = field(frame, "sequence")
         if not isinstance(received, int):
             return
-        expected, route.last = route.last, received
-        if expected is None or field(frame, "type") == "snapshot" or received == expected + 1:
+        last, route.last = route.last, received
+        expected = 1 if last is None else last + 1
+        if received == expected or field(frame, "type") == "snapshot":
             return
-        self._backing.emit(events.SequenceGap(channel, expected + 1, received))
+        if last is None:
+            # The snapshot is missing; or the exchange counts from another number, and will do so again.
+            if route.doubted:
+                return
+            route.doubted = True
+        self._backing.emit(events.SequenceGap(channel, expected, received))
         for subscription in self._subscriptions.values():
             if subscription.channel.name == channel:
                 self.refresh(subscription)
@@ -601,7 +609,7 @@ class Session:
                 exchange.future.exception()
         self._exchanges.clear()
         for route in self._routes.values():
-            route.last = None
+            route.last, route.doubted = None, False
         for subscription in list(self._subscriptions.values()):
             subscription.live = subscription.stale = subscription.renewed = False
             subscription.tries = subscription.waits = 0
@@ -685,10 +693,13 @@ class Session:
             self._backing.emit(events.Restored(self.name, gap))
 
     async def _end(self, wire: Wire, batch: list[Subscription]) -> None:
-        """Unsubscribe. Whatever the exchange says, or if it says nothing, they count as ended."""
+        """Unsubscribe. Whatever the exchange says, save of the token, or if it says nothing, they count as ended."""
         request = batch[0].farewell([subscription.value for subscription in batch])
         with contextlib.suppress(_Unanswered):
-            await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+            replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+            if self._tokens is not None and any(map(self._wants_token, replies)):
+                self._tokens.discard()
+                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
         for subscription in batch:
             subscription.live = subscription.stale = False
 
@@ -698,6 +709,8 @@ class Session:
         if channel.pace is not None:
             budget = self._paces.setdefault(channel.name, Budget(channel.pace.per_second, 1.0))
             await budget.take(self._backing.timing, len(batch) * channel.pace.cost(batch[0].parameters))
+        if channel.name in self._routes:
+            self._routes[channel.name].last = None
         request = batch[0].request([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, SUBSCRIBE, batch, request)
