@@ -324,7 +324,7 @@ class _Keeper(Generic[B]):
                     for watcher in self._watchers.get(book.symbol, ()):
                         watcher.changed.set()
 
-    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:  # noqa: ARG002 - owners are told it
         """The snapshot follows, or is here already."""
         symbol, book = subscription.value, self.books.get(subscription.value)
         if book is not None and not book.valid:
