@@ -6,10 +6,11 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from where import OTHER, STEPS
 from worker import OURS, PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scenarios import Scenario
 
@@ -36,6 +37,9 @@ on the same machine. Figures are for comparing within a table: another machine g
 - Replies, numbers of messages, checksums and best prices are checked, and a client that gets one wrong is not listed
   but named below the table. The server verifies signatures with its own code. All data are made from a fixed seed.
 """
+
+PROFILE = """A profile of our own process in these streams, by sampling: the parts of its processor time that each step of a message
+takes. What the socket and the splitting of frames cost is all that another library for WebSockets could save."""
 
 
 @dataclass
@@ -86,13 +90,16 @@ class Result:
         return next((row for row in self.measured if row.contender not in (OURS, PLAIN, BARE)), None)
 
 
-def page(results: list[Result], environment: dict[str, str], rounds: int) -> str:
+def page(
+    results: list[Result], environment: dict[str, str], rounds: int, profiles: Mapping[str, Mapping[str, float]]
+) -> str:
     """The whole page.
 
     Args:
         results: By scenario.
         environment: Names and values for the table of machine and versions.
         rounds: How many samples there are of each.
+        profiles: Titles of scenarios, and what part of our time each step takes there, as parts of any whole.
     """
     lines = [HEAD, "## Where", "", *_table(["", ""], [*environment.items(), ("Rounds", str(rounds))])]
     compared = [result for result in results if result.ours and result.best_peer]
@@ -100,7 +107,17 @@ def page(results: list[Result], environment: dict[str, str], rounds: int) -> str
         lines += ["## Overview", "", *_overview(compared), *_behind(compared)]
     for result in results:
         lines += _section(result)
+    if profiles:
+        lines += ["## Where our time goes", "", PROFILE, "", *_profiles(profiles)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _profiles(profiles: Mapping[str, Mapping[str, float]]) -> list[str]:
+    rows = [
+        (step, *(f"{steps.get(step, 0.0) / sum(steps.values()):.0%}" for steps in profiles.values()))
+        for step in [*STEPS, OTHER]
+    ]
+    return _table(["step", *profiles], rows)
 
 
 def _overview(results: list[Result]) -> list[str]:

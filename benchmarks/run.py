@@ -18,13 +18,14 @@ import platform
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import data
 from report import BARE, Result, Row, page
-from scenarios import SCENARIOS, STREAM_COUNT, Scenario
+from scenarios import PROFILED, SCENARIOS, STREAM_COUNT, Scenario
 from worker import OURS, PLAIN, Job, load
 
 if TYPE_CHECKING:
@@ -149,10 +150,18 @@ class Bench:
                     self._sample(scenario, row, addresses)
         return Result(scenario, rows)
 
+    def profile(self, scenario: Scenario, addresses: Addresses) -> Counter[str]:
+        """Where our time goes in a stream, as parts of the whole, summed up over all rounds."""
+        steps: Counter[str] = Counter()
+        job = Job(OURS, "profile", scenario.target, scenario.count, str(self._folder), *addresses)
+        for _ in range(self.rounds):
+            steps.update(self._run([sys.executable, str(HERE / "worker.py"), json.dumps(asdict(job))], OURS)["steps"])
+        return steps
+
     def _rows(self, scenario: Scenario) -> list[Row]:
         rows = [Row(BARE)] if scenario.function == "import" else []
         for name in self.contenders:
-            if name == PLAIN and scenario.function != "rest_async":
+            if name == PLAIN and scenario.function not in ("rest_async", "rest_at_once"):
                 continue
             if name in self._peers.missing:
                 rows.append(Row(name, missing="it could not be installed"))
@@ -241,8 +250,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for scenario in chosen:
             say(f"{time.monotonic() - begun:5.0f} s  {scenario.name}")
             results.append(bench.measure(scenario, addresses))
+        profiled = [scenario for scenario in chosen if scenario.name in PROFILED and OURS in options.contenders]
+        profiles = {scenario.title: bench.profile(scenario, addresses) for scenario in profiled}
     say(f"{time.monotonic() - begun:5.0f} s  done")
-    text = page(results, environment(bench), options.rounds)
+    text = page(results, environment(bench), options.rounds, profiles)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(text)

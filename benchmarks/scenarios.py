@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SCENARIOS", "STREAM_COUNT", "Scenario"]
+__all__ = ["PROFILED", "SCENARIOS", "STREAM_COUNT", "Scenario"]
 
 STREAM_COUNT = 20_000
 """Messages of a stream."""
@@ -87,6 +87,15 @@ of the harness.""",
         "The same calls, each awaited before the next.",
     ),
     Scenario(
+        "rest_ticker_at_once",
+        "Fifty tickers at once over REST, asyncio",
+        "µs CPU",
+        "rest_at_once",
+        "ticker",
+        1000,
+        "The same calls, fifty at a time.",
+    ),
+    Scenario(
         "rest_order_sync",
         "Placing an order over REST, blocking",
         "µs CPU",
@@ -156,3 +165,6 @@ has been loaded before.""",
     Scenario("book100", "Order book of 100 levels", "µs CPU per update", "book", "100", 8_000, _BOOK),
     Scenario("book1000", "Order book of 1,000 levels", "µs CPU per update", "book", "1000", 2_000, _BOOK),
 )
+
+PROFILED = ("ws_ticker", "ws_trade", "ws_book10")
+"""Scenarios of which the report shows where our time goes."""

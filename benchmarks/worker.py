@@ -20,11 +20,16 @@ from typing import Any
 
 import data
 from contenders.base import Clock, Contender, Unsupported
+from where import sampled
 
 OURS = "kraken-typed-sdk"
 PLAIN = "kraken-typed-sdk without aiohttp"
 """The same as it is installed without extras; only its client for asyncio differs."""
 MILLI, MICRO = 1e3, 1e6
+AT_ONCE = 50
+"""Calls that are made at the same time."""
+PASSES = 20
+"""How often a stream is watched for a profile."""
 STREAM_LIMIT = 90.0
 """Seconds for a whole stream; far more than any client needs."""
 
@@ -106,6 +111,26 @@ def rest_async(adapter: Contender, job: Job) -> Sample:
     return asyncio.run(run())
 
 
+def rest_at_once(adapter: Contender, job: Job) -> Sample:
+    """Processor time of a call when many are made at once in an event loop."""
+
+    async def run() -> Sample:
+        client = await adapter.rest_async(job.http, data.KEY, data.SECRET)
+        call, clock = getattr(client, job.target), Clock()
+        await asyncio.gather(*(call() for _ in range(AT_ONCE)))
+        rounds = max(1, job.count // AT_ONCE)
+        clock.start()
+        for _ in range(rounds):
+            results = await asyncio.gather(*(call() for _ in range(AT_ONCE)))
+        clock.stop()
+        for result in results:
+            _check(job.target, result)
+        await client.close()
+        return _per_call(clock, rounds * AT_ONCE)
+
+    return asyncio.run(run())
+
+
 def first_call(adapter: Contender, job: Job) -> Sample:
     """Processor time of this whole process up to its first reply: start, imports, connection, one call."""
     client = adapter.rest_sync(job.http, data.KEY, data.SECRET)
@@ -145,6 +170,19 @@ def stream(adapter: Contender, job: Job) -> Sample:
         if seen.get("mismatches"):
             raise WrongReply(f"{seen['mismatches']} checksums did not match")
         return {**_per_call(clock, job.count), **seen}
+
+    return asyncio.run(run())
+
+
+def profile(adapter: Contender, job: Job) -> Sample:
+    """The steps that the processor time of a stream goes to, as parts of 1."""
+
+    async def run() -> Sample:
+        await _watch(adapter, job, Clock())  # loads what is loaded lazily
+        with sampled() as counts:
+            for _ in range(PASSES):
+                await _watch(adapter, job, Clock())
+        return {"cost": 0.0, "steps": {step: count / counts.total() for step, count in counts.items()}}
 
     return asyncio.run(run())
 
@@ -197,7 +235,18 @@ def _check_top(given: Any, right: list[str]) -> None:
 
 FUNCTIONS = {
     function.__name__: function
-    for function in (rest_sync, rest_async, first_call, first_stream, sign, stream, first_message, book)
+    for function in (
+        rest_sync,
+        rest_async,
+        rest_at_once,
+        first_call,
+        first_stream,
+        sign,
+        stream,
+        profile,
+        first_message,
+        book,
+    )
 }
 
 

@@ -29,7 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(cache: Path) -> str:
     """The report of a short run of our own client."""
-    scenarios = "import_ws,sign,rest_order_sync,rest_ticker_async,ws_ticker,ws_book10,book100"
+    scenarios = "import_ws,sign,rest_order_sync,rest_ticker_async,rest_ticker_at_once,ws_ticker,ws_book10,book100"
     sizes = ["--rounds", "1", "--scale", "0.005", "--cache", str(cache), "--output", str(cache / "page.md")]
     done = python("run.py", "--contenders", OURS, "--scenarios", scenarios, *sizes)
     assert done.returncode == 0, done.stderr
@@ -54,6 +54,7 @@ def test_every_scenario_is_measured(page: str) -> None:
         "Signing an order": 1,
         "Placing an order over REST, blocking": 1,
         "Ticker over REST, asyncio": 1,
+        "Fifty tickers at once over REST, asyncio": 1,
         "Ticker stream": 1,
         "Order book of 10 levels, streamed": 1,
         "Order book of 100 levels": 1,
@@ -69,6 +70,13 @@ def test_all_messages_and_checksums_are_counted(page: str) -> None:
     [book] = rows(page, "Order book of 100 levels")
     assert "100" in streamed
     assert "40 of 40" in book
+
+
+def test_where_the_time_goes_adds_up(page: str) -> None:
+    table = rows(page, "Where our time goes")
+    assert {"decoding into typed messages", "keeping and verifying the book"} <= {step for step, *_ in table}
+    for column in (1, 2):
+        assert 95 <= sum(int(cells[column].rstrip("%")) for cells in table) <= 105
 
 
 def test_report_names_versions_but_no_places(page: str, cache: Path) -> None:

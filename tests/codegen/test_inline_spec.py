@@ -171,5 +171,5 @@ print(kraken.spot.decode_message('{"channel":"ticker","type":"update","data":[{"
 kraken.spot.SpotWSClient(no_public=True).ticker
 """
     listed, decoded = python(program, tmp_path / "generated").splitlines()
-    assert listed == "['SpotWSClient', 'decode_message']"
+    assert listed == "['SpotSyncWSClient', 'SpotWSClient', 'decode_message']"
     assert "last=Decimal('1.50')" in decoded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -90,7 +90,10 @@ def test_a_mismatch_is_reported_with_its_text_and_empties_the_book() -> None:
     assert isinstance(report, ChecksumReport)
     assert (report.symbol, report.expected) == ("BTC/USD", 1)
     assert report.computed == crc32(report.text.encode())
-    assert report.text.startswith("45285210000045286415457195")
+    assert report.asks.startswith("45285210000045286415457195")
+    assert report.text == report.asks + report.bids
+    assert report.bids in str(report)
+    assert report.asks in str(report)
     assert "BTC/USD" in str(report)
     assert not book.valid
     assert book.bids() == book.asks() == []
@@ -161,6 +164,33 @@ def test_views_of_the_worked_example() -> None:
     assert repr(book) == "<OrderBook BTC/USD valid bid=45283.5 ask=45285.2>"
     with pytest.raises(ValueError, match="depth"):
         OrderBook("BTC/USD", 0)
+
+
+def test_the_levels_that_a_volume_uses_up() -> None:
+    book = example()
+    assert [level.price for level in book.asks_to(Decimal("0.001")) or []] == [Decimal("45285.2")]
+    assert [level.price for level in book.asks_to(Decimal("0.0010001")) or []] == [
+        Decimal("45285.2"),
+        Decimal("45286.4"),
+    ]
+    assert book.bids_to(Decimal("0.1")) == book.bids(1)
+    everything = sum((level.qty for level in book.bids()), Decimal(0))
+    assert book.bids_to(everything) == book.bids()
+    assert book.bids_to(everything + Decimal("0.00000001")) is None
+    with pytest.raises(ValueError, match="above 0"):
+        book.asks_to(Decimal(-1))
+
+
+def test_the_precision_that_a_program_has_chosen_changes_no_view() -> None:
+    book = example()
+
+    def views() -> list[object]:
+        prices = book.spread, book.mid, book.buy_price(Decimal("3.1")), book.sell_price(Decimal("1.7"))
+        return [*prices, book.bid_volume(Decimal(0)), book.ask_volume(Decimal(10**6)), book.asks_to(Decimal("3.1"))]
+
+    usual = views()
+    with localcontext(prec=3):
+        assert views() == usual
 
 
 def test_every_checksum_of_a_recorded_session_matches() -> None:

@@ -256,3 +256,14 @@ def test_an_address_with_a_password(opener: Opener) -> None:
     text.write(repr(client) + repr(caught.value) + "".join(traceback.format_exception(caught.value)))
     assert "hush-hush" not in text.getvalue()
     assert "hush-hush" not in str(pickle.dumps(caught.value))
+
+
+def test_cards_and_passwords_of_addresses_are_not_shown() -> None:
+    from kraken.spot.models.funding_beta import FundingWithdrawalFiatDetails
+
+    secrets = {"card_number": "4111111111111111", "cvc": "737", "password": "hunter-2", "signature": "sig-9"}
+    details = FundingWithdrawalFiatDetails.model_validate({**secrets, "card_number_last": "1111"})
+    assert details.card_number == "4111111111111111"
+    for shown in (repr(details), str(details)):
+        assert "card_number_last='1111'" in shown
+        assert not any(value in shown.replace("card_number_last='1111'", "") for value in secrets.values())

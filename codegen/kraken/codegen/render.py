@@ -265,7 +265,7 @@ class Renderer:
             exports |= {f"{name}AsyncClient": ".async_client", f"{name}Client": ".client"}
         if product.channels or product.methods:
             self._websocket(product, name)
-            exports[f"{name}WSClient"] = ".websocket"
+            exports |= {f"{name}WSClient": ".websocket", f"{name}SyncWSClient": ".websocket_sync"}
             channels = {channel.name for channel in product.channels}
             if "book" in channels:
                 self._write(
@@ -379,6 +379,7 @@ class Renderer:
         texts = [str(field.type) for each in shown for field in each.fields]
         texts += [f"{channel.item} {channel.message}" for channel in product.channels]
         texts += [_method_result(method) for method in product.methods]
+        imports = _named_imports(texts, _classes(product), skip=("Sequence", "Mapping", "Any"))
         self._write(
             f"{product.name}/websocket.py",
             "websocket.py.jinja2",
@@ -389,7 +390,18 @@ class Renderer:
             channels=product.channels,
             methods=product.methods,
             token=self._token(product, name),
-            imports=_named_imports(texts, _classes(product), skip=("Sequence", "Mapping", "Any")),
+            imports=imports,
+        )
+        self._write(
+            f"{product.name}/websocket_sync.py",
+            "websocket_sync.py.jinja2",
+            product.websocket_sources,
+            product=product,
+            name=f"{name}SyncWSClient",
+            client=f"{name}WSClient",
+            channels=product.channels,
+            methods=product.methods,
+            imports=imports,
         )
 
     def _token(self, product: Product, name: str) -> dict[str, str] | None:

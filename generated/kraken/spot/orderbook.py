@@ -22,6 +22,7 @@ class SpotOrderBookClient(SpotSockets, OrderBookClient[OrderBook]):
 
     book_channel: ClassVar[Channel] = BOOK
     book_type: ClassVar[type[OrderBook]] = OrderBook
+    spellings: ClassVar[str] = "kraken.spot.limits:SYMBOLS"
 
 
 class SpotLevel3BookClient(SpotSockets, OrderBookClient[Level3Book]):
@@ -31,3 +32,4 @@ class SpotLevel3BookClient(SpotSockets, OrderBookClient[Level3Book]):
 
     book_channel: ClassVar[Channel] = LEVEL3
     book_type: ClassVar[type[Level3Book]] = Level3Book
+    spellings: ClassVar[str] = "kraken.spot.limits:SYMBOLS"

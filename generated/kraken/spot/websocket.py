@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         TradeMessage,
     )
     from .models.websocket import BatchOrder, OrderConditional, OrderTriggers
+    from .websocket_sync import SpotSyncWSClient
 
 __all__ = ["SpotWSClient"]
 
@@ -286,6 +287,23 @@ class SpotWSClient(SpotSockets):
     Connections open when they are needed, heal by themselves, and get back what was subscribed. Use it in an
     `async with` block, or call `start` and `close`.
     """
+
+    @classmethod
+    def sync(cls, key: str = "", secret: str = "", **options: Any) -> SpotSyncWSClient:
+        """The same client for scripts and notebooks, without coroutines: `with SpotWSClient.sync() as ws: ...`.
+
+        Args:
+            key: API key; leave it and the secret out for public data only.
+            secret: The key's secret, base64 text as Kraken shows it.
+            options: The other arguments of this class.
+
+        Raises:
+            CredentialsError: Key or secret cannot be used.
+            InvalidRequest: An option is not allowed.
+        """
+        from .websocket_sync import SpotSyncWSClient
+
+        return SpotSyncWSClient(key, secret, **options)
 
     def status(self) -> Stream[Status, StatusMessage]:
         """State of the trading engine.

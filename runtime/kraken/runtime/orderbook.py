@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from decimal import Context, Decimal
+from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
@@ -19,8 +20,11 @@ __all__ = ["BaseBook", "BookLevel", "BookUpdate", "ChecksumReport", "Level", "Or
 CHECKSUM_LEVELS = 10
 """The checksum covers this many of the best levels of each side, whatever the depth of the book."""
 
-_ONE = Decimal(1)
+_ONE, _TWO = Decimal(1), Decimal(2)
 _EXACT = Context(prec=64)
+"""Whatever precision a program has chosen for its own decimals, none of the exchange's digits is lost."""
+_ROUNDED = Context(prec=28)
+"""For quotients, which may have digits without end."""
 
 
 class Level(NamedTuple):
@@ -73,11 +77,21 @@ class ChecksumReport(NamedTuple):
     """The checksum of the frame."""
     computed: int
     """The checksum of the book after the frame."""
-    text: str
-    """The text that `computed` was taken over: asks, then bids, best first."""
+    asks: str
+    """The digits of the best asks, best first, from which it was computed."""
+    bids: str
+    """The digits of the best bids, likewise."""
+
+    @property
+    def text(self) -> str:
+        """The whole text that `computed` was taken over: asks, then bids."""
+        return self.asks + self.bids
 
     def __str__(self) -> str:
-        return f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected"
+        return (
+            f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected; "
+            f"asks {self.asks or 'none'}, bids {self.bids or 'none'}"
+        )
 
 
 class Side:
@@ -142,6 +156,11 @@ class Side:
 def digits(number: Decimal) -> str:
     """The digits of the wire text without point and leading zeros."""
     return str(number).partition("E")[0].replace(".", "").lstrip("0")
+
+
+def total(quantities: Iterable[Decimal]) -> Decimal:
+    """The exact sum of some quantities."""
+    return reduce(_EXACT.add, quantities, Decimal(0))
 
 
 Update = TypeVar("Update", bound=Checked, contravariant=True)
@@ -224,13 +243,13 @@ class BaseBook(Generic[Update]):
             bids.remove(slice(max(0, len(bids.prices) - depth)))
         if not self.verify:
             return None
-        text = self._checksum_text()
-        computed = crc32(text)
+        computed = self.checksum()
         if computed == update.checksum:
             self.verified += 1
             return None
+        asks_text, bids_text = (b"".join(texts).decode() for texts in self._checksum_texts())
         self.invalidate()
-        return ChecksumReport(self.symbol, update.checksum, computed, text.decode())
+        return ChecksumReport(self.symbol, update.checksum, computed, asks_text, bids_text)
 
     def invalidate(self) -> None:
         """Empty the book and mark it invalid until the next snapshot."""
@@ -240,10 +259,12 @@ class BaseBook(Generic[Update]):
 
     def checksum(self) -> int:
         """The checksum of the book as it is now."""
-        return crc32(self._checksum_text())
+        asks, bids = self._checksum_texts()
+        return crc32(b"".join(asks + bids))
 
-    def _checksum_text(self) -> bytes:
-        return b"".join(self._asks.texts[:CHECKSUM_LEVELS] + self._bids.texts[: -CHECKSUM_LEVELS - 1 : -1])
+    def _checksum_texts(self) -> tuple[list[bytes], list[bytes]]:
+        """What the checksum is taken over: the best asks, and the best bids."""
+        return self._asks.texts[:CHECKSUM_LEVELS], self._bids.texts[: -CHECKSUM_LEVELS - 1 : -1]
 
     @property
     def best_bid(self) -> Level | None:
@@ -259,13 +280,13 @@ class BaseBook(Generic[Update]):
     def spread(self) -> Decimal | None:
         """Lowest ask minus highest bid, in the quote currency; None when a side is empty."""
         bid, ask = self.best_bid, self.best_ask
-        return ask.price - bid.price if bid and ask else None
+        return _EXACT.subtract(ask.price, bid.price) if bid and ask else None
 
     @property
     def mid(self) -> Decimal | None:
         """The middle between highest bid and lowest ask; None when a side is empty."""
         bid, ask = self.best_bid, self.best_ask
-        return (bid.price + ask.price) / 2 if bid and ask else None
+        return _EXACT.divide(_EXACT.add(bid.price, ask.price), _TWO) if bid and ask else None
 
     def bids(self, count: int | None = None) -> list[Level]:
         """The bids, highest price first: all of them, or the best `count`."""
@@ -282,16 +303,38 @@ class BaseBook(Generic[Update]):
             return (side.level(index) for index in range(shown))
         return (side.level(index) for index in range(size - 1, size - 1 - shown, -1))
 
+    def bids_to(self, qty: Decimal) -> list[Level] | None:
+        """The bids that selling `qty` of the base currency uses up, highest price first.
+
+        Returns:
+            The levels, of which the last may be used in part; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._levels_to(self._bids, qty)
+
+    def asks_to(self, qty: Decimal) -> list[Level] | None:
+        """The asks that buying `qty` of the base currency uses up, lowest price first.
+
+        Returns:
+            The levels, of which the last may be used in part; None when the book does not hold that much.
+
+        Raises:
+            ValueError: `qty` is not above zero.
+        """
+        return self._levels_to(self._asks, qty)
+
     def bid_volume(self, price: Decimal) -> Decimal:
         """The quantity that bids at `price` or higher offer to buy, in the base currency."""
         side = self._bids
         first = bisect_left(side.prices, price)
-        return sum((side.level(index).qty for index in range(first, len(side.prices))), Decimal(0))
+        return total(side.level(index).qty for index in range(first, len(side.prices)))
 
     def ask_volume(self, price: Decimal) -> Decimal:
         """The quantity that asks at `price` or lower offer to sell, in the base currency."""
         side = self._asks
-        return sum((level.qty for level in self._best(side) if level.price <= price), Decimal(0))
+        return total(level.qty for level in self._best(side) if level.price <= price)
 
     def buy_price(self, qty: Decimal) -> Decimal | None:
         """The average price of buying `qty` of the base currency from the asks.
@@ -315,17 +358,27 @@ class BaseBook(Generic[Update]):
         """
         return self._average(self._bids, qty)
 
-    def _average(self, side: Side, qty: Decimal) -> Decimal | None:
+    def _levels_to(self, side: Side, qty: Decimal) -> list[Level] | None:
         if qty <= 0:
             raise ValueError(f"qty: {qty} is not allowed; it must be above 0")
-        missing, cost = qty, Decimal(0)
+        levels, found = [], Decimal(0)
         for level in self._best(side):
-            taken = min(missing, level.qty)
-            cost += taken * level.price
-            missing -= taken
-            if not missing:
-                return cost / qty
+            levels.append(level)
+            found = _EXACT.add(found, level.qty)
+            if found >= qty:
+                return levels
         return None
+
+    def _average(self, side: Side, qty: Decimal) -> Decimal | None:
+        levels = self._levels_to(side, qty)
+        if levels is None:
+            return None
+        missing, cost = qty, Decimal(0)
+        for level in levels:
+            taken = min(missing, level.qty)
+            cost = _EXACT.fma(taken, level.price, cost)
+            missing = _EXACT.subtract(missing, taken)
+        return _ROUNDED.divide(cost, qty)
 
 
 class OrderBook(BaseBook[BookUpdate]):

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
-from .orderbook import BaseBook, Level, Side, digits
+from .orderbook import BaseBook, Level, Side, digits, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,7 +101,7 @@ class _Queue:
     @property
     def qty(self) -> Decimal:
         """What all of them offer."""
-        return sum((entry.order.qty for entry in self.entries.values()), Decimal(0))
+        return total(entry.order.qty for entry in self.entries.values())
 
 
 class _Queues(Side):
@@ -243,11 +243,10 @@ class Level3Book(BaseBook[OrdersUpdate]):
                 continue
             index = queues.index(price)
             better = index if side == "sell" else len(queues.prices) - 1 - index
-            before = Decimal(0)
-            for number, entry in enumerate(queues.data[index].entries.values()):
-                if entry.order.order_id == order_id:
-                    return QueuePlace(side, entry.order, number, before, better)
-                before += entry.order.qty
+            entries = list(queues.data[index].entries.values())
+            ahead = next(number for number, entry in enumerate(entries) if entry.order.order_id == order_id)
+            before = total(entry.order.qty for entry in entries[:ahead])
+            return QueuePlace(side, entries[ahead].order, ahead, before, better)
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ..errors import InvalidRequest, KrakenError
 from ..orderbook import BaseBook
-from .client import WebSocketClient
+from .client import WebSocketClient, load
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
 
@@ -43,6 +43,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
 
     book_channel: ClassVar[Channel]
     book_type: ClassVar[type[BaseBook[Any]]]
+    spellings: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -108,7 +109,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         if depth < 1:
             raise InvalidRequest(f"depth: {depth} is not allowed; a book keeps at least 1 level")
         self._depth = depth
-        self._precision = dict(precision or {})
+        self._precision = {self._symbol(pair): digits for pair, digits in (precision or {}).items()}
         self._verify_checksums = verify_checksums
         self._book_callback = callback
         self._notify = callback is not None or type(self).on_book_update is not OrderBookClient.on_book_update
@@ -136,7 +137,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         """Subscribe to books and wait until the exchange has agreed. Those that are kept already are left alone.
 
         Args:
-            pairs: The symbols, such as `BTC/USD`.
+            pairs: The symbols, such as `BTC/USD`; `XBT/USD` is taken for it.
 
         Raises:
             InvalidRequest: The depth is not allowed, or such books need a key and this client has none.
@@ -145,7 +146,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
             ReplyLost: An acknowledgement did not arrive in time.
         """
         channel, keeper = self.book_channel, self._keeper
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in keeper.books]
+        new = [pair for pair in dict.fromkeys(map(self._symbol, pairs)) if pair not in keeper.books]
         if not new:
             return
         self._require_key(channel.auth, channel.name)
@@ -166,7 +167,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         Args:
             pairs: The symbols.
         """
-        if kept := [pair for pair in pairs if pair in self._keeper.books]:
+        if kept := [pair for pair in map(self._symbol, pairs) if pair in self._keeper.books]:
             await self._session(self.book_channel.socket).ended(self._discard(kept))
 
     def book(self, symbol: str) -> B:
@@ -175,9 +176,10 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         Raises:
             InvalidRequest: The symbol was not added.
         """
-        if symbol not in self._keeper.books:
+        book = self._keeper.books.get(self._symbol(symbol))
+        if book is None:
             raise InvalidRequest(f"no book of {symbol!r} is kept; add_book() adds it")
-        return self._keeper.books[symbol]
+        return book
 
     def get(self, pair: str) -> dict[str, Any] | None:
         """The book of a symbol as a plain dict, or None when the symbol was not added.
@@ -186,7 +188,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
             `bid` and `ask`, each from price text to quantity text and time, best first, and `valid`. Both sides are
             empty while the book is not valid.
         """
-        book = self._keeper.books.get(pair)
+        book = self._keeper.books.get(self._symbol(pair))
         if book is None:
             return None
         sides = {"bid": book.bids(), "ask": book.asks()}
@@ -202,7 +204,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         A slow reader misses states in between, never the newest. Iterating ends when the client is closed or the
         book is removed, and raises what ended the subscription otherwise.
         """
-        return _Updates(self, symbol)
+        return _Updates(self, self._symbol(symbol))
 
     async def on_book_update(self, pair: str, message: dict[str, Any]) -> None:
         """Called after each update of a book; to be overridden. The default calls the `callback`.
@@ -228,6 +230,12 @@ class OrderBookClient(WebSocketClient, Generic[B]):
             task.cancel()
         await asyncio.gather(*recoveries, return_exceptions=True)
         await super().close()
+
+    @classmethod
+    def _symbol(cls, pair: str) -> str:
+        """A pair as the exchange's books call it, where its assets have other names elsewhere."""
+        symbols: Mapping[str, str] = load(cls.spellings) if cls.spellings else {}
+        return "/".join(symbols.get(part, part) for part in pair.split("/"))
 
     # ------------------------------------------------------------------ called by the keeper
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from .subscription import Subscription
 
-__all__ = ["PartlyRefused", "WebSocketClient"]
+__all__ = ["PartlyRefused", "WebSocketClient", "load"]
 
 log = logging.getLogger("kraken.runtime.websocket")
 
@@ -220,7 +220,7 @@ class WebSocketClient:
         from ..limits import charge_of
 
         own_names = dict(method.charged_arguments)
-        charged = _load(method.charged_as), {own_names.get(name, name): value for name, value in encoded.items()}
+        charged = load(method.charged_as), {own_names.get(name, name): value for name, value in encoded.items()}
         seconds = self._limits.reserve(charge_of(*charged), method.name, wait=self._may_wait)
         if seconds:
             await self._timing.sleep(seconds)
@@ -256,7 +256,7 @@ class WebSocketClient:
         given = {key: value for key, value in parameters.items() if value is not None}
         if not name:
             return given
-        encoded: dict[str, Any] = _load(self.encoder)(name, given)
+        encoded: dict[str, Any] = load(self.encoder)(name, given)
         return encoded
 
     async def _fetch_token(self) -> tuple[str, float]:
@@ -312,7 +312,7 @@ class WebSocketClient:
         import_module("kraken.runtime.websocket.connection")
         for dotted in (cls.decoder, cls.encoder, cls.error_table):
             if dotted:
-                _load(dotted)
+                load(dotted)
 
     @property
     def exception_occur(self) -> bool:
@@ -542,7 +542,7 @@ class WebSocketClient:
         )
         backing = Backing(
             emit=self._emit,
-            decode=_load(self.decoder),
+            decode=load(self.decoder),
             channels=self.channels,
             errors=self._errors(),
             budget=self._budget,
@@ -575,7 +575,7 @@ class WebSocketClient:
         return InvalidRequest("this needs an API key", Facts(operation=operation, sent=False))
 
     def _errors(self) -> ErrorTable:
-        table: ErrorTable = _load(self.error_table)
+        table: ErrorTable = load(self.error_table)
         return table
 
 
@@ -626,7 +626,7 @@ class _Events:
         return self._events.popleft()
 
 
-def _load(dotted: str) -> Any:
+def load(dotted: str) -> Any:
     """The object that `module:name` names."""
     module, _, name = dotted.partition(":")
     return getattr(import_module(module), name)

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from .decode import decode_message as decode_message
     from .decode import decode_response as decode_response
     from .websocket import SpotWSClient as SpotWSClient
+    from .websocket_sync import SpotSyncWSClient as SpotSyncWSClient
 
 _LAZY = {
     "SpotAsyncClient": ".async_client",
     "SpotClient": ".client",
+    "SpotSyncWSClient": ".websocket_sync",
     "SpotWSClient": ".websocket",
     "decode_message": ".decode",
     "decode_response": ".decode",
@@ -23,6 +25,7 @@ _LAZY = {
 __all__ = [
     "SpotAsyncClient",
     "SpotClient",
+    "SpotSyncWSClient",
     "SpotWSClient",
     "decode_message",
     "decode_response",

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kraken.runtime.websocket.client import WebSocketClient
 from kraken.runtime.websocket.pacing import ConnectBudget
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .async_client import SpotAsyncClient
     from .messages import AmendOrderResult, Ticker, TickerMessage
+    from .websocket_sync import SpotSyncWSClient
 
 __all__ = ["SpotWSClient"]
 
@@ -89,6 +90,23 @@ class SpotWSClient(SpotSockets):
     Connections open when they are needed, heal by themselves, and get back what was subscribed. Use it in an
     `async with` block, or call `start` and `close`.
     """
+
+    @classmethod
+    def sync(cls, key: str = "", secret: str = "", **options: Any) -> SpotSyncWSClient:
+        """The same client for scripts and notebooks, without coroutines: `with SpotWSClient.sync() as ws: ...`.
+
+        Args:
+            key: API key; leave it and the secret out for public data only.
+            secret: The key's secret, base64 text as Kraken shows it.
+            options: The other arguments of this class.
+
+        Raises:
+            CredentialsError: Key or secret cannot be used.
+            InvalidRequest: An option is not allowed.
+        """
+        from .websocket_sync import SpotSyncWSClient
+
+        return SpotSyncWSClient(key, secret, **options)
 
     def ticker(self, *, symbol: str | Sequence[str], snapshot: bool | None = None) -> Stream[Ticker, TickerMessage]:
         """Prices as they change.
