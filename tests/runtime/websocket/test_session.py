@@ -823,6 +823,42 @@ def test_an_unsubscribe_with_a_dead_token_is_sent_again_with_a_fresh_one() -> No
     run(scenario)
 
 
+def test_acknowledgements_that_come_twice_count_once() -> None:
+    async def scenario() -> None:
+        async def script(peer: Peer, request: dict[str, Any]) -> bool:
+            if request["method"] != "subscribe":
+                return False
+            first, second = request["params"]["symbol"]
+            for _ in range(2):
+                await peer.reply(request, {"channel": "ticker", "symbol": first})
+            await peer.reply(request, error=f"Currency pair not supported {second}", symbol=second)
+            return True
+
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            stream = ws._stream(TICKER, {"symbol": ["BTC/USD", "NO/PE"]})
+            with pytest.raises(ExchangeError, match="NO/PE"):
+                await stream.subscribe()
+            assert ws.counts["public"].unexpected == 1
+
+    run(scenario)
+
+
+def test_an_unsubscribe_that_is_not_answered_is_sent_again_before_anything_else() -> None:
+    async def scenario() -> None:
+        async def script(peer: Peer, request: dict[str, Any]) -> bool:
+            return request["method"] == "unsubscribe" and len(exchange.seen("unsubscribe")) == 1
+
+        async with Exchange(script) as exchange, client(exchange, timeout=0.05) as ws:
+            stream = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            await stream.aclose()
+            again = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            await anext(again)
+            methods = [request["method"] for request in exchange.peers[0].requests]
+            assert methods == ["subscribe", "unsubscribe", "unsubscribe", "subscribe"]
+
+    run(scenario)
+
+
 def test_pushed_channels_are_not_asked_for() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:
