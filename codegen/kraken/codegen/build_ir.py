@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .account import KEY as ACCOUNT
+from .account import AccountBuilder
 from .check import document_kind, find_reference
 from .ir import (
     Channel,
@@ -143,6 +145,8 @@ class Builder:
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
             self._problem(document, ("channels",), f"{product.name}: only methods", "at least one channel")
+        if ACCOUNT in document.data:
+            product.account = AccountBuilder(self, document, product).build()
 
     # ------------------------------------------------------------------ REST
 
@@ -258,6 +262,9 @@ class Builder:
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
+            "x-kraken-dead-mans-switch": [switch["argument"]]
+            if (switch := raw.get("x-kraken-dead-mans-switch"))
+            else [],
             "x-kraken-pagination": [paging["parameter"]]
             if isinstance(paging := raw.get("x-kraken-pagination"), dict)
             else [],
@@ -555,6 +562,7 @@ class Builder:
             replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
+            switch=self._switch(document, at, raw, self._deref(document, frame_at, result or {})[2]),
             **self._charge(document, product, at, raw),
         )
 
@@ -579,6 +587,19 @@ class Builder:
             "charged_arguments": tuple(arguments.items()),
             "placed": tuple(charged.get("placed", ())),
         }
+
+    def _switch(self, document: Document, at: Pointer, raw: Json, result: Json) -> Json | None:
+        """How a method is used as a dead man's switch; its argument is checked with the other names."""
+        key: Json | None = raw.get("x-kraken-dead-mans-switch")
+        names = [python_name(wire, item.get("x-kraken-name")) for wire, item in result.get("properties", {}).items()]
+        if key is not None and key["moment"] not in names:
+            what = f"x-kraken-dead-mans-switch: no field {key['moment']!r} in the result"
+            self._problem(document, (*at, "x-kraken-dead-mans-switch"), what, ", ".join(names))
+        return key
+
+    def units(self, unit: str) -> int:
+        """How many of a unit of moments make a second; 0 for any other unit."""
+        return TIMES.get(unit, 0)
 
     def _pace(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> Json | None:
         pace: Json | None = raw.get("x-kraken-pace")

@@ -39,6 +39,35 @@ _COUNTER: Json = {
     "properties": {"maximum": {"type": "number"}, "decay": {"type": "number", "exclusiveMinimum": 0}},
 }
 
+_WORDS: Json = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
+
+
+def _object(required: Json, optional: Json | None = None) -> Json:
+    """An object that has nothing else."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "additionalProperties": False,
+        "properties": {**required, **(optional or {})},
+    }
+
+
+_LOOKUP: Json = _object(
+    {
+        "operation": _TEXT,
+        "argument": _NAME,
+        "fields": {
+            "type": "object",
+            "additionalProperties": _object({"field": _TEXT}, {"values": _WORDS, "spelling": _enum("symbol")}),
+            "minProperties": 1,
+        },
+    },
+    {"arguments": {"type": "object"}},
+)
+_STATE: Json = _object(
+    {"name": _TEXT, "description": _TEXT, "without": {"type": "array", "items": _NAME}}, {"descriptions": _WORDS}
+)
+
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
     Extension(
@@ -76,6 +105,47 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "The rate limits of each verification tier: how high the counters may stand, by how much they fall per second, and how many "
         "orders may be open on a pair.",
+    ),
+    Extension(
+        "x-kraken-account",
+        ("document",),
+        _object(
+            {
+                "orders": _object(
+                    {
+                        "channel": _NAME,
+                        "subscribe": {"type": "object"},
+                        "state": _STATE,
+                        "key": _NAME,
+                        "client_key": _NAME,
+                        "status": _NAME,
+                        "closed": {**_TEXTS, "minItems": 1},
+                        "event": _NAME,
+                        "time": _NAME,
+                        "ended": _LOOKUP,
+                    }
+                ),
+                "fills": _object({"events": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}),
+                "balances": _object(
+                    {
+                        "channel": _NAME,
+                        "subscribe": {"type": "object"},
+                        "state": _STATE,
+                        "key": _NAME,
+                        "amount": _NAME,
+                        "wallets": _NAME,
+                        "wallet": _WORDS,
+                    }
+                ),
+            }
+        ),
+        "What the state of an account is put together from. `orders`: the channel and what it must be subscribed with; the struct of an "
+        "order's `state`, which has the fields of an item `without` those of one fill, and `descriptions` of its own where they say something else there; the fields with the order's `key`, the client's own "
+        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`. `fills`: the `events` "
+        "that are fills, the field with the fill's `key`, the call that gives the `missed` ones since a moment. "
+        "`balances`: likewise; `amount` is the total in a snapshot and that of one wallet in an update, `wallet` the fields that name a "
+        "wallet in a snapshot with those of an update. `fields` of a call: the item's field, and the result's (`@key` for the key of "
+        "an entry), with the item's `values` for the result's where they differ; Unix times become text, and a pair's name the `symbol`.",
     ),
     Extension(
         "x-kraken-envelope",
@@ -398,6 +468,13 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"per": {"type": "array", "items": _NAME}},
         },
         "A method that answers once per element of these list parameters.",
+    ),
+    Extension(
+        "x-kraken-dead-mans-switch",
+        ("channel",),
+        _object({"argument": _NAME, "seconds": {"type": "integer", "minimum": 3}, "moment": _NAME}),
+        "A method that has all orders cancelled unless it is called again in time: the `argument` that takes the seconds, 0 to switch it "
+        "off; how many `seconds` Kraken advises; the result's field with the `moment` at which it fires.",
     ),
     Extension(
         "x-kraken-token",

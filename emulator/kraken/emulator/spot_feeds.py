@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Data = list[dict[str, Any]] | dict[str, Any]
 
 SNAPSHOT_TRADES = 50
+NUMBERED = ("executions", "balances")
+"""Channels whose frames are numbered."""
 MAX_RATE_COUNT = 180
 _OPEN_AND_CLOSED = ("new", "filled", "canceled", "expired")
 
@@ -143,7 +145,7 @@ class Feeds:
 
     def _send(self, subscription: Subscription, kind: str, data: Data) -> None:
         frame = self._frame(subscription.channel, kind, data)
-        if subscription.pair is None and subscription.channel != "instrument":
+        if subscription.channel in NUMBERED:
             subscription.sequence += 1
             frame["sequence"] = subscription.sequence
         self._push(subscription, dumps(frame))

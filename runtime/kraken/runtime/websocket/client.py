@@ -263,6 +263,10 @@ class WebSocketClient:
         """Ask the exchange for a token; returns it with its lifetime in seconds."""
         raise NotImplementedError
 
+    def _rest_client(self) -> Any:
+        """The client for the exchange's REST API."""
+        raise NotImplementedError
+
     async def _release(self) -> None:
         """Close what a subclass has opened; called by `close()`."""
 
