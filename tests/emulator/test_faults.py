@@ -204,24 +204,6 @@ def test_acknowledged_then_silent(emulator: Emulator, public: Socket) -> None:
     assert public.next_after_ping()
 
 
-def test_lost_updates_leave_a_hole(emulator: Emulator, socket: Socket) -> None:
-    socket.result("subscribe", channel="executions")
-    socket.result("subscribe", channel="balances")
-    order = socket.result("add_order", **WS_ORDER)["order_id"]
-    socket.next_after_ping()
-    emulator.fill(order, "0.001")
-    last = socket.until(channel="executions")["sequence"]
-    socket.next_after_ping()
-    emulator.lose_updates("executions")
-    emulator.fill(order, "0.004")
-    assert {frame["channel"] for frame in socket.next_after_ping()} == {"balances"}
-    emulator.lose_updates("executions", False)
-    emulator.fill(order, "0.003")
-    assert socket.until(channel="executions")["sequence"] == last + 2
-    with pytest.raises(ValueError, match="'ticker' is not numbered; allowed: executions, balances"):
-        emulator.lose_updates("ticker")
-
-
 def test_requests_are_recorded_without_the_token(emulator: Emulator, socket: Socket) -> None:
     socket.result("subscribe", channel="balances")
     last = emulator.requests[-1]

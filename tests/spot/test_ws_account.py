@@ -268,9 +268,8 @@ def test_a_lost_frame(emulator: Emulator, channel: str) -> None:
     async def scenario() -> None:
         async with client(emulator) as ws, ws.account() as account:
             order = await placed(ws, account)
-            emulator.lose_updates(channel)
+            emulator.lose_frames(channel)
             emulator.fill(order, "0.002")
-            emulator.lose_updates(channel, False)
             emulator.fill(order, "0.003")
             seen = await told(aiter(account), is_a(AccountStale))
             assert channel in seen[-1].reason

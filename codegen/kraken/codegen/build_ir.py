@@ -606,7 +606,7 @@ class Builder:
         if pace is not None and pace["parameter"] not in {field.wire for field in fields}:
             what = f"x-kraken-pace: no parameter {pace['parameter']!r}"
             self._problem(document, (*at, "x-kraken-pace"), what, ", ".join(field.wire for field in fields))
-        return pace
+        return pace and {key: value for key, value in pace.items() if key != "tiers"}
 
     def _check_key(self, document: Document, at: Pointer, overflow: Json, data: Json) -> None:
         """The fields that tell items apart must be there."""

@@ -402,10 +402,11 @@ EXTENSIONS: tuple[Extension, ...] = (
                 "costs": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1},
                 "unless_given": {"type": "integer", "minimum": 1},
                 "per_second": {"type": "integer", "minimum": 1},
+                "tiers": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1},
             },
         },
         "What subscribing costs per symbol, by the value of a parameter or `unless_given` without it, and what may be spent per second; "
-        "the client waits where it must.",
+        "the client waits where it must. `tiers` may spend more.",
     ),
     Extension(
         "x-kraken-charged-as",
@@ -491,6 +492,18 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"attempts": {"type": "integer"}, "seconds": {"type": "integer"}},
         },
         "How many connection attempts Kraken allows within a time; the client keeps below.",
+    ),
+    Extension(
+        "x-kraken-idle-close",
+        ("server",),
+        {
+            "type": "object",
+            "required": ["seconds", "kept_by"],
+            "additionalProperties": False,
+            "properties": {"seconds": {"type": "integer", "minimum": 1}, "kept_by": _enum("requests", "subscriptions")},
+        },
+        "After how long Kraken closes a connection on which nothing is subscribed; whether any request keeps it open for "
+        "that time, or `subscriptions` only.",
     ),
     Extension(
         "x-kraken-on-demand",

@@ -120,21 +120,24 @@ class Counts(NamedTuple):
 
 
 class _Exchange:
-    """A request that waits for its replies: for as many as expected, or until one is the `last`."""
+    """A request that waits for its replies: for as many as expected if that is known, or until one is the `last`."""
 
     __slots__ = ("expected", "future", "last", "replies")
 
-    def __init__(self, expected: int, last: Callable[[Any], bool] | None) -> None:
+    def __init__(self, expected: int | None, last: Callable[[Any], bool] | None) -> None:
         self.expected = expected
         self.last = last
         self.replies: list[Any] = []
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def add(self, reply: Any) -> None:
+    def add(self, reply: Any) -> bool:
+        """Take a reply; False when it came before, or is one too many. Refusals of several orders may be alike."""
+        if self.future.done() or (reply in self.replies and refusal(reply) is None):
+            return False
         self.replies.append(reply)
-        complete = len(self.replies) >= self.expected or (self.last is not None and self.last(reply))
-        if complete and not self.future.done():
+        if len(self.replies) == self.expected or (self.last is not None and self.last(reply)):
             self.future.set_result(None)
+        return True
 
 
 class _Unanswered(Exception):
@@ -148,11 +151,13 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "noted", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "sequenced", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
+        self.doubted = False
+        """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
         self.sequenced = channel.sequenced
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
@@ -243,9 +248,9 @@ class Session:
     def _reply(self, frame: Any, raw: bytes) -> None:
         number = field(frame, "req_id")
         exchange = self._exchanges.get(number)
-        if exchange is not None:
-            exchange.add(frame)
-        elif number in self._pings:
+        if exchange is not None and exchange.add(frame):
+            return
+        if number in self._pings:
             self._pings.remove(number)
         elif not self._raw_requests or (isinstance(number, int) and number >= FIRST_REQUEST_ID):
             self._tell_unexpected(frame, raw)
@@ -266,10 +271,16 @@ class Session:
         received = field(frame, "sequence")
         if not isinstance(received, int):
             return
-        expected, route.last = route.last, received
-        if expected is None or field(frame, "type") == "snapshot" or received == expected + 1:
+        last, route.last = route.last, received
+        expected = 1 if last is None else last + 1
+        if received == expected or field(frame, "type") == "snapshot":
             return
-        self._backing.emit(events.SequenceGap(channel, expected + 1, received))
+        if last is None:
+            # The snapshot is missing; or the exchange counts from another number, and will do so again.
+            if route.doubted:
+                return
+            route.doubted = True
+        self._backing.emit(events.SequenceGap(channel, expected, received))
         for subscription in self._subscriptions.values():
             if subscription.channel.name == channel:
                 self.refresh(subscription)
@@ -601,7 +612,7 @@ class Session:
                 exchange.future.exception()
         self._exchanges.clear()
         for route in self._routes.values():
-            route.last = None
+            route.last, route.doubted = None, False
         for subscription in list(self._subscriptions.values()):
             subscription.live = subscription.stale = subscription.renewed = False
             subscription.tries = subscription.waits = 0
@@ -685,10 +696,16 @@ class Session:
             self._backing.emit(events.Restored(self.name, gap))
 
     async def _end(self, wire: Wire, batch: list[Subscription]) -> None:
-        """Unsubscribe. Whatever the exchange says, or if it says nothing, they count as ended."""
+        """Unsubscribe. Whatever the exchange says, save of the token, they count as ended; if it says nothing they do not."""
         request = batch[0].farewell([subscription.value for subscription in batch])
-        with contextlib.suppress(_Unanswered):
-            await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+        try:
+            replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+            if self._tokens is not None and any(map(self._wants_token, replies)):
+                self._tokens.discard()
+                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+        except _Unanswered:
+            self._count_unanswered(wire, batch)
+            return
         for subscription in batch:
             subscription.live = subscription.stale = False
 
@@ -698,6 +715,8 @@ class Session:
         if channel.pace is not None:
             budget = self._paces.setdefault(channel.name, Budget(channel.pace.per_second, 1.0))
             await budget.take(self._backing.timing, len(batch) * channel.pace.cost(batch[0].parameters))
+        if channel.name in self._routes:
+            self._routes[channel.name].last = None
         request = batch[0].request([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, SUBSCRIBE, batch, request)
@@ -707,10 +726,12 @@ class Session:
         shared = None
         for reply in replies:
             words = refusal(reply)
-            subscription = addressee(reply, open_ends)
+            subscription = addressee(reply, batch)
             if subscription is None:
                 shared = words or shared
                 continue
+            if subscription not in open_ends:
+                continue  # it was said twice
             open_ends.remove(subscription)
             if words is None:
                 self._admit(subscription, reply)
@@ -722,7 +743,13 @@ class Session:
             # How the exchange sees these is unknown, so they are ended first and then begun anew.
             subscription.stale = True
             subscription.alone |= shared is not None
-            subscription.tries += shared is None
+        if shared is None:
+            self._count_unanswered(wire, open_ends)
+
+    def _count_unanswered(self, wire: Wire, subscriptions: list[Subscription]) -> None:
+        """A connection on which the same request stays unanswered again and again is of no use."""
+        for subscription in subscriptions:
+            subscription.tries += 1
             if subscription.tries >= TRIES:
                 log.warning("%s: %s is not acknowledged; connecting anew", self.name, subscription.channel.name)
                 wire.abort()
@@ -733,11 +760,16 @@ class Session:
         if batch[0].channel.auth and self._tokens is not None:
             request["token"] = await self._tokens.get()
 
-        def concerns_all(reply: Any) -> bool:
-            return refusal(reply) is not None and addressee(reply, batch) is None
+        missing = list(batch)
+
+        def is_last(reply: Any) -> bool:
+            subscription = addressee(reply, batch)
+            if subscription in missing:
+                missing.remove(subscription)
+            return not missing or (subscription is None and refusal(reply) is not None)
 
         seconds = self._backing.options.reply_timeout
-        return await self._ask(wire, method, request, seconds, len(batch), concerns_all, batch[0].req_id)
+        return await self._ask(wire, method, request, seconds, None, is_last, batch[0].req_id)
 
     def _admit(self, subscription: Subscription, reply: Any) -> None:
         subscription.live, subscription.alone, subscription.renewed = True, False, False
@@ -868,7 +900,7 @@ class Session:
         method: str,
         parameters: dict[str, Any],
         seconds: float,
-        expected: int,
+        expected: int | None,
         last: Callable[[Any], bool] | None = None,
         req_id: int | None = None,
     ) -> list[Any]:
