@@ -6,7 +6,7 @@ A generated client is a subclass of `WebSocketClient` (or `OrderBookClient`) wit
 `sockets`           name -> `Socket`: base address, path such as `/v2`, whether its requests carry a token
 `channels`          name on the wire -> `Channel`; only the lenient `subscribe(params=...)` looks channels up by name
 `methods`           name on the wire -> `Method`; only the lenient `send_message(...)` looks methods up by name
-`ping_method`       name of the method that any socket answers
+`dialect`           `Dialect`: how requests are worded, and how a message tells what it answers
 `decoder`           `"module:name"` of `decode(raw: bytes) -> frame`, imported with the first connection
 `encoder`           `"module:name"` of `encode(name, parameters) -> dict`, imported when parameters are first checked
 `error_table`       `"module:name"` of an `ErrorTable`; its retry classes `fresh-token` and `after-wait` are heeded
