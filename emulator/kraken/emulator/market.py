@@ -10,8 +10,8 @@ from kraken.emulator.orders import NewOrder, Order, Side, Trade
 from kraken.emulator.wire import SECOND, ZERO, rounded
 
 if TYPE_CHECKING:
-    from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Pair
+    from kraken.emulator.venue import Venue
 
 LEVELS = 120
 """Prices that the market keeps on each side of a book."""
@@ -29,10 +29,10 @@ class Market:
         seed: Makes it repeatable.
     """
 
-    def __init__(self, exchange: Exchange, seed: int) -> None:
+    def __init__(self, exchange: Venue, seed: int | str) -> None:
         self._exchange = exchange
         self._random = random.Random(f"market {seed}")
-        self._pairs = list(exchange.instruments.pairs.values())
+        self._pairs = list(exchange.pairs.values())
 
     def open(self) -> None:
         """Write a day's history and fill the books."""
@@ -152,7 +152,7 @@ class Market:
         self._exchange.tape[pair.name].extend(reversed(trades))
 
 
-def volume_up_to(exchange: Exchange, order: Order, volume: Decimal) -> Decimal:
+def volume_up_to(exchange: Venue, order: Order, volume: Decimal) -> Decimal:
     """What has to be taken from a book so that ``volume`` of a resting ``order`` is filled: what stands before it too."""
     ahead = ZERO
     for each in exchange.books[order.pair.name].side(order.side).orders():
