@@ -100,9 +100,11 @@ class Builder:
         for document in self.documents:
             if any(channels(document)):
                 self._check_websocket(document)
+            product = self.products.get(document.name.split("/", 1)[0], Product(""))
             if "x-kraken-tiers" in document.data:
-                product = self.products[document.name.split("/", 1)[0]]
                 product.tiers, product.tiers_source = document.data["x-kraken-tiers"], document.name
+            if "x-kraken-end" in document.data:
+                product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
             self._lookups(product)
         if self.problems:
@@ -115,19 +117,23 @@ class Builder:
             operation.operation_id: operation for group in product.groups for operation in group.operations
         }
         for operation in operations_by_id.values():
+            document = next(each for each in self.documents if each.name == operation.source)
             for step in operation.found_by:
                 target = operations_by_id.get(step["operation"])
-                document = next(each for each in self.documents if each.name == operation.source)
                 if target is None:
                     what = f"x-kraken-found-by: no operation {step['operation']!r}"
                     self._problem(document, ("paths", operation.path), what, ", ".join(operations_by_id))
                     continue
                 rows = self._row_types.get((step["operation"], step["rows"]))
-                if step["argument"] not in {field.name for field in target.fields} or rows is None:
-                    what = f"x-kraken-found-by: {target.name} has no argument {step['argument']!r} or no result field {step['rows']!r}"
+                name = step.get("argument", "")
+                argument = next((field for field in target.fields if field.name == name), None)
+                if (name and argument is None) or rows is None:
+                    what = f"x-kraken-found-by: {target.name} has no argument {name!r} or no result field {step['rows']!r}"
                     self._problem(document, ("paths", operation.path), what)
                     continue
-                lookup = Lookup(target.group, target.name, step["argument"], step["rows"], rows)
+                is_list = argument is not None and argument.is_list
+                own = tuple(step.get("own", ()))
+                lookup = Lookup(target.group, target.name, name, is_list, step["rows"], step.get("id", ""), own, rows)
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
 
@@ -151,7 +157,9 @@ class Builder:
 
     def _rest(self, document: Document) -> None:
         product = self._product(document)
-        product.url = document.data["servers"][0]["url"]
+        servers = document.data["servers"]
+        product.url = servers[0]["url"]
+        product.sandbox_url = next((each["url"] for each in servers if each.get("x-kraken-sandbox")), "")
         product.symbols |= document.data.get("x-kraken-symbols", {})
         group = Group(
             product.name, document.data["x-kraken-group"], document.data["info"]["description"], document.name
@@ -187,7 +195,7 @@ class Builder:
             retry=raw["x-kraken-retry"],
             counter=cost["counter"],
             cost=cost["cost"],
-            pagination=None if raw["x-kraken-pagination"] == "none" else raw["x-kraken-pagination"],
+            pagination=_pagination(raw, fields),
             danger=raw["x-kraken-danger"],
             encoding=encoding,
             summary=raw["summary"],
@@ -201,6 +209,7 @@ class Builder:
             client_order_id=client_id.get("field", ""),
             client_order_id_unless=_names(client_id.get("unless", ())),
             client_order_id_rows=client_id.get("rows", ""),
+            client_order_id_where=next(iter(client_id.get("where", {}).items()), ()),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
@@ -209,6 +218,8 @@ class Builder:
             page_item=self._page_item(document, at, raw),
             ages=tuple((below, further) for below, further in cost.get("ages", ())),
             per=python_name(cost["per"]) if "per" in cost else "",
+            base=cost.get("base", 0),
+            prices=_prices(cost, fields),
             placed=tuple(cost.get("placed", ())),
             signing=document.data.get("x-kraken-signing", "spot"),
             binary=result.text == "bytes",
@@ -217,6 +228,9 @@ class Builder:
         )
         if rows := raw.get("x-kraken-row-errors"):
             self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
+            if "unless" in rows:
+                outcome = {"field": rows.get("rows", ""), "error": rows["error"], "unless": tuple(rows["unless"])}
+                built = replace(built, outcome=outcome)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
         self._remember_rows(document, at, raw)
@@ -246,7 +260,7 @@ class Builder:
 
     def _check_names(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> None:
         """Keys that name request fields must name ones that exist."""
-        known = {field.name for field in fields}
+        known = {name for field in fields for name in (field.name, field.wire)}
         named = {
             "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
             "x-kraken-client-order-id": _client_id_fields(raw.get("x-kraken-client-order-id")),
@@ -254,10 +268,8 @@ class Builder:
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
-            "x-kraken-pagination": [paging["parameter"]]
-            if isinstance(paging := raw.get("x-kraken-pagination"), dict)
-            else [],
-            "x-kraken-cost": [per] if (per := raw.get("x-kraken-cost", {}).get("per")) else [],
+            "x-kraken-pagination": _paging_arguments(raw.get("x-kraken-pagination")),
+            "x-kraken-cost": [cost[key] for key in ("per", "parameter") if key in (cost := raw.get("x-kraken-cost", {}))],
         }
         for key, names in named.items():
             for name in names:
@@ -271,6 +283,9 @@ class Builder:
         fields: list[Field] = []
         for index, parameter in enumerate(raw.get("parameters", [])):
             where, source, parameter = self._deref(document, (*at, "parameters", index), parameter)
+            if "content" in parameter:
+                fields += self._packed(where, (*source, "content"), parameter, properties, required)
+                continue
             schema = {**parameter["schema"], "description": parameter["description"]}
             for key in ("x-kraken-name", "x-kraken-unit", "deprecated"):
                 if key in parameter:
@@ -279,7 +294,8 @@ class Builder:
                 schema.setdefault("minLength", 1)
             wire, is_required = parameter["name"], parameter.get("required", False)
             field = self._field(where, source, wire, schema, is_required, parameter["in"])
-            fields.append(replace(field, is_deep=parameter.get("style") == "deepObject"))
+            is_repeated = field.is_list and parameter.get("explode", True)
+            fields.append(replace(field, is_deep=parameter.get("style") == "deepObject", is_repeated=is_repeated))
             properties[wire] = self._model_schema(where, source, schema, REQUEST)
             required += [wire] if is_required else []
         encoding = "query"
@@ -291,7 +307,13 @@ class Builder:
                 pointer = (*source, "properties", wire)
                 if wire in properties:
                     self._problem(where, pointer, f"{wire}: stands in the query and in the body")
-                fields.append(self._field(where, pointer, wire, item, is_required, "body"))
+                style = content.get("encoding", {}).get(wire, {})
+                if style.get("contentType") == "application/json":
+                    packing = {"name": wire, "in": "body", "required": is_required, "content": {"": {"schema": item}}}
+                    fields += self._packed(where, pointer, packing, properties, required)
+                    continue
+                field = self._field(where, pointer, wire, item, is_required, "body")
+                fields.append(replace(field, is_repeated=field.is_list and encoding == "form" and style.get("explode", True)))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
         self._alias(self._module(document), class_name, fields)
@@ -300,6 +322,22 @@ class Builder:
             fields,
             {"type": "object", "properties": properties, **({"required": required} if required else {})},
         )
+
+    def _packed(
+        self, document: Document, at: Pointer, parameter: Json, properties: Json, required: list[str]
+    ) -> list[Field]:
+        """The members of an object that travels as JSON text in one parameter; they are arguments of their own."""
+        content = next(iter(parameter["content"].values()))
+        where, source, schema = self._deref(document, at, content["schema"])
+        fields = []
+        for wire, item in schema.get("properties", {}).items():
+            pointer = (*source, "properties", wire)
+            is_required = bool(parameter.get("required")) and wire in schema.get("required", [])
+            field = self._field(where, pointer, wire, item, is_required, parameter["in"])
+            fields.append(replace(field, packed=parameter["name"]))
+            properties[wire] = self._model_schema(where, pointer, item, REQUEST)
+            required += [wire] if is_required else []
+        return fields
 
     def _field(self, document: Document, at: Pointer, wire: str, schema: Json, required: bool, place: str) -> Field:
         _, _, resolved = self._deref(document, at, schema)
@@ -328,25 +366,27 @@ class Builder:
         name = key.get("rows")
         if name is not None:
             source, schema = (*source, "properties", name), schema.get("properties", {}).get(name, {})
-        home, pointer, row = self._deref(where, (*source, "items"), schema.get("items", {}))
+            where, source, schema = self._deref(where, source, schema)
+        is_list = "items" in schema
+        home, pointer, row = self._deref(where, (*source, "items"), schema["items"]) if is_list else (where, source, schema)
         if key["error"] not in row.get("properties", {}):
             rows = "the rows of the result" if name is None else f"the rows of {name!r}"
             what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
             self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
             return
-        module = self._messages_module(home) if side == STREAM else self._module(home)
-        module.template_data.setdefault(str(pointer[-1]), {})["row_error"] = key["error"]
+        if is_list:
+            module = self._messages_module(home) if side == STREAM else self._module(home)
+            shown = module.template_data.setdefault(str(pointer[-1]), {})
+            shown.update(row_error=key["error"], row_unless=tuple(key.get("unless", ())))
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
-        """Types of the maps that a result has, for looking orders up in them."""
+        """Types of what the maps and lists of a result hold, for looking orders up in them."""
         where, source, schema = self._result_schema(document, at, raw)
         for name, item in schema.get("properties", {}).items():
             home, pointer, found = self._deref(where, (*source, "properties", name), item)
-            if isinstance(found.get("additionalProperties"), dict):
-                value = (*pointer, "additionalProperties")
-                self._row_types[raw["operationId"], name] = self._hint(
-                    home, value, found["additionalProperties"], RESPONSE
-                )
+            key = next((key for key in ("additionalProperties", "items") if isinstance(found.get(key), dict)), None)
+            if key is not None and ("$ref" in found[key] or _is_class(found[key])):
+                self._row_types[raw["operationId"], name] = self._hint(home, (*pointer, key), found[key], RESPONSE)
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""
@@ -360,12 +400,14 @@ class Builder:
                 if pagination["items"] in found[2].get("properties", {}):
                     where, source, schema = found
         name = pagination["items"]
+        if name == "@page":
+            return self._hint(where, source, schema, RESPONSE)
         if name == "*":
             where, source, schema = self._deref(
                 where, (*source, "additionalProperties"), schema.get("additionalProperties", {})
             )
-        elif name:
-            if name not in schema.get("properties", {}):
+        for part in name.split(".") if name not in ("", "*") else ():
+            if part not in schema.get("properties", {}):
                 self._problem(
                     document,
                     (*at, "x-kraken-pagination"),
@@ -373,7 +415,7 @@ class Builder:
                     ", ".join(schema.get("properties", {})),
                 )
                 return None
-            where, source, schema = self._deref(where, (*source, "properties", name), schema["properties"][name])
+            where, source, schema = self._deref(where, (*source, "properties", part), schema["properties"][part])
         if isinstance(schema.get("additionalProperties"), dict):
             value = self._hint(where, (*source, "additionalProperties"), schema["additionalProperties"], RESPONSE)
             return PyType(f"tuple[str, {value}]", value.classes)
@@ -811,6 +853,42 @@ def _client_id_fields(key: Json | None) -> list[str]:
     if key is None:
         return []
     return [key["rows"]] if "rows" in key else [key["field"], *key["unless"]]
+
+
+def _argument(wire: str, fields: Iterable[Field]) -> str:
+    """The argument of a wire name, as the models have it."""
+    return next((field.attribute for field in fields if wire in (field.wire, field.name)), wire)
+
+
+def _paging_arguments(paging: Any) -> list[str]:
+    """The request fields that the key about pages names."""
+    if not isinstance(paging, dict):
+        return []
+    ascending = paging.get("ascending", {})
+    found = [paging["parameter"], paging.get("size"), ascending.get("argument"), ascending.get("parameter")]
+    return [name for name in found if name]
+
+
+def _pagination(raw: Json, fields: list[Field]) -> Json | None:
+    paging = raw["x-kraken-pagination"]
+    if paging == "none":
+        return None
+    built = {**paging, "parameter": _argument(paging["parameter"], fields)}
+    if "size" in paging:
+        built["size"] = _argument(paging["size"], fields)
+    if ascending := paging.get("ascending"):
+        argument, parameter = (_argument(ascending[key], fields) for key in ("argument", "parameter"))
+        built["ascending"] = (argument, ascending["value"], parameter)
+    return built
+
+
+def _prices(cost: Json, fields: list[Field]) -> Json | None:
+    """How the cost depends on an argument."""
+    if "parameter" not in cost:
+        return None
+    steps = tuple((most, price) for most, price in cost.get("up_to", ()))
+    given = cost["given"] if "given" in cost else steps[-1][1] if steps else cost["cost"]
+    return {"parameter": _argument(cost["parameter"], fields), "given": given, "up_to": steps}
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kraken.runtime.async_client import AsyncRestClient
 
+from .product import PRODUCT
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from kraken.runtime.instruments import Instruments
+    from kraken.runtime.product import Product
+    from kraken.runtime.transport import Request
 
     from .models.account_data import OrderInfo
     from .rest_async.account_data import AsyncAccountData
@@ -33,18 +40,78 @@ class SpotAsyncClient(AsyncRestClient):
     call `close`.
     """
 
-    _product: ClassVar[str] = "spot"
-    _url: ClassVar[str] = "https://api.kraken.com"
-    _groups: ClassVar[tuple[str, ...]] = (
-        "account_data",
-        "earn",
-        "funding",
-        "funding_beta",
-        "market_data",
-        "subaccounts",
-        "trading",
-        "transparency",
-    )
+    _product: ClassVar[Product] = PRODUCT
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
+        return_raw: bool = False,
+        query_str: str | None = None,
+        extra_params: str | Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call any endpoint by its path, also one that this version does not know.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint: `/0/private/Balance`.
+            params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
+            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
+                out.
+            auth: Whether to sign the request; False for public endpoints.
+            do_json: Send the parameters as JSON instead of a form.
+            return_raw: Return the `Reply` with status, headers and bytes.
+            query_str: Text to add to the query as it is.
+            extra_params: Further parameters, as a mapping or as JSON text.
+
+        Returns:
+            The result as plain Python objects, without Kraken's envelope.
+
+        Raises:
+            ExchangeError: Kraken's answer is an error.
+            OrderStateUnknown: The reply to a request that may change orders or funds was lost; it is not repeated.
+            ReplyLost: The reply to another request was lost.
+            NotSent: No connection could be made.
+        """
+        return await self._request(
+            auth,
+            method,
+            uri,
+            params,
+            timeout,
+            do_json=do_json,
+            query_str=query_str,
+            return_raw=return_raw,
+            extra_params=extra_params,
+        )
+
+    def prepare(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
+    ) -> Request:
+        """Build and sign a request as `request` does, without sending it.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint.
+            params: Parameters by Kraken's names.
+            auth: Whether to sign it.
+            do_json: Use JSON instead of a form.
+
+        Returns:
+            Method, target, headers and body exactly as they would go out; a signed one uses up a nonce.
+        """
+        return self._core.prepare(method, uri, params, auth=auth, do_json=do_json)
 
     @property
     def account_data(self) -> AsyncAccountData:
@@ -139,12 +206,14 @@ class SpotAsyncClient(AsyncRestClient):
             ReplyLost: A reply was lost, also when the call was repeated.
             NotSent: No connection could be made.
         """
+        from kraken.runtime.order_ids import found_order
+
         for wait in self._looks(patience):
             await self._sleep(wait)
             open = (await self.account_data.get_open_orders(cl_ord_id=cl_ord_id)).open
-            for order_id, order in (open or {}).items():
-                return order_id, order
+            if found := found_order(open, cl_ord_id):
+                return found
             closed = (await self.account_data.get_closed_orders(cl_ord_id=cl_ord_id)).closed
-            for order_id, order in (closed or {}).items():
-                return order_id, order
+            if found := found_order(closed, cl_ord_id):
+                return found
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -20,22 +20,27 @@ ORDERS_REMEMBERED, SAME_REFERENCE = 10_000, 500
 """Ids, and orders that share one of them: user references need not differ."""
 SLACK = 1.0
 """Seconds of decay that are left unused: requests may arrive closer together than they were sent."""
+PER_PAIR = "trading"
+"""The counter of which every pair has its own."""
 
 
 class CounterLimit(NamedTuple):
-    """One counter of a tier."""
+    """One counter of a tier: it falls all the time, or gives each cost back some seconds after it arose."""
 
     maximum: float
-    decay: float
+    decay: float = 0.0
     """By how much the counter falls per second."""
+    window: float = 0.0
+    """After how many seconds each cost is given back, where it does not fall all the time."""
 
 
 class Tier(NamedTuple):
     """The counters of one verification tier; a constant, generated from the spec."""
 
-    rest: CounterLimit
-    trading: CounterLimit
-    open_orders: int
+    counters: Mapping[str, CounterLimit]
+    """By name."""
+    open_orders: int = 0
+    """How many orders may be open on a pair."""
 
 
 class Charge(NamedTuple):
@@ -55,10 +60,20 @@ def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
     """What a call with these arguments costs."""
     listed = values.get(operation.per) if operation.per else None
     count = len(listed) if isinstance(listed, list) else 1
+    cost = operation.base + _single_cost(operation, values) * count
     # Where an order takes the place of another, the first id is that of the other one.
     names = operation.order_ids[:1] if operation.placed else operation.order_ids
     ids = tuple(str(each) for name in names for each in _listed(values.get(name)))
-    return Charge(operation.counter, operation.cost * count, operation.ages, str(values.get("pair", "")), ids)
+    return Charge(operation.counter, cost, operation.ages, str(values.get("pair", "")), ids)
+
+
+def _single_cost(operation: Operation[Any], values: Mapping[str, Any]) -> float:
+    """The cost of a call, or of each element of a list; it may depend on an argument."""
+    prices = operation.prices
+    value = values.get(prices.parameter) if prices else None
+    if prices is None or value is None:
+        return operation.cost
+    return next((cost for most, cost in prices.up_to if value <= most), prices.given)
 
 
 def new_orders(operation: Operation[Any], values: Mapping[str, Any], result: Any) -> list[list[str]]:
@@ -88,7 +103,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 class Counter:
-    """One decaying counter."""
+    """One counter, decaying."""
 
     def __init__(self, limit: CounterLimit, clock: Callable[[], float]) -> None:
         self._limit = limit
@@ -124,6 +139,43 @@ class Counter:
         self._value, self._at = max(self.value, self._limit.maximum), self._clock()
 
 
+class WindowCounter(Counter):
+    """One counter that gives each cost back when its time is over."""
+
+    def __init__(self, limit: CounterLimit, clock: Callable[[], float]) -> None:
+        super().__init__(limit, clock)
+        self._costs: deque[tuple[float, float]] = deque()
+        """When each cost is given back, in order, and how much it is."""
+
+    def wait(self, cost: float) -> float:
+        """Seconds until a cost fits; what never does goes out when the counter stands at nothing."""
+        now = self._clock()
+        value, until = self._value_at(now), now
+        for until_then, given_back in self._costs:
+            if value + cost <= self._limit.maximum:
+                break
+            value, until = value - given_back, until_then
+        return until - now
+
+    def add(self, cost: float, wait: float = 0.0) -> None:
+        """Charge a cost that arises in some seconds."""
+        self._costs.append((self._clock() + wait + self._limit.window + SLACK, cost))
+
+    def _value_at(self, moment: float) -> float:
+        while self._costs and self._costs[0][0] <= moment:
+            self._costs.popleft()
+        return sum(cost for _, cost in self._costs)
+
+    def refused(self) -> None:
+        """Kraken said that the limit is reached: somebody else uses the same counter. Count from the maximum."""
+        if (missing := self._limit.maximum - self.value) > 0:
+            self.add(missing)
+
+
+def _counter(limit: CounterLimit, clock: Callable[[], float]) -> Counter:
+    return (WindowCounter if limit.window else Counter)(limit, clock)
+
+
 class _Order:
     """What is remembered of an order, under each of its ids."""
 
@@ -134,23 +186,34 @@ class _Order:
 
 
 class Limits:
-    """All counters of one API key: the REST counter, and the trading counter of each pair."""
+    """All counters of one API key: those of the account, and the trading counter of each pair."""
 
     def __init__(self, tier: Tier, *, wait: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._tier = tier
         self._wait = wait
         self._clock = clock
         self._lock = threading.Lock()
-        self.rest: Counter = Counter(tier.rest, clock)
-        """The counter of private REST calls."""
+        self.counters: Mapping[str, Counter] = {
+            name: _counter(limit, clock) for name, limit in tier.counters.items() if name != PER_PAIR
+        }
+        """The counters of the account by name, such as that of private REST calls (`rest`)."""
         self._pairs: dict[str, Counter] = {}
         self._orders: OrderedDict[str, list[_Order]] = OrderedDict()
+
+    @property
+    def rest(self) -> Counter:
+        """The counter of private REST calls, where the product has one."""
+        return self.counters["rest"]
+
+    def counts(self, operation: Operation[Any]) -> bool:
+        """Whether a call is charged to one of these counters."""
+        return operation.counter in self._tier.counters
 
     def trading(self, pair: str) -> Counter:
         """The trading counter of a pair, by the name that was used in the orders."""
         counter = self._pairs.get(pair)
         if counter is None:
-            counter = self._pairs[pair] = Counter(self._tier.trading, self._clock)
+            counter = self._pairs[pair] = _counter(self._tier.counters[PER_PAIR], self._clock)
             if ANY in self._pairs:
                 counter.add(self._pairs[ANY].value)
         return counter
@@ -175,8 +238,8 @@ class Limits:
 
     def _costs(self, charge: Charge) -> list[tuple[Counter, float]]:
         """The counters that a call is charged to, and how much."""
-        if charge.counter != "trading":
-            return [(self.rest, charge.cost)] if charge.counter == "rest" else []
+        if charge.counter != PER_PAIR:
+            return [(self.counters[charge.counter], charge.cost)] if charge.counter in self.counters else []
         known = self._known(charge)
         costs = {charge.pair or (known[0].pair if known else ANY): charge.cost}
         for order in known:
@@ -218,9 +281,9 @@ class Limits:
     def refused(self, charge: Charge) -> None:
         """Kraken refused a call because of its limit."""
         with self._lock:
-            if charge.counter == "rest":
-                self.rest.refused()
-            elif charge.counter == "trading":
+            if charge.counter in self.counters:
+                self.counters[charge.counter].refused()
+            elif charge.counter == PER_PAIR:
                 pairs = {charge.pair, *(order.pair for order in self._known(charge))} - {ANY}
                 for name in pairs or {ANY, *self._pairs}:
                     self.trading(name).refused()
@@ -228,7 +291,8 @@ class Limits:
     def state(self) -> Mapping[str, tuple[float, float]]:
         """Every counter with its present value and its maximum; `trading` alone is for orders of an unknown pair."""
         with self._lock:
-            counters = {"rest": self.rest, **{f"trading {pair}".strip(): each for pair, each in self._pairs.items()}}
+            pairs = {f"{PER_PAIR} {pair}".strip(): each for pair, each in self._pairs.items()}
+            counters = {**self.counters, **pairs}
             return {name: (counter.value, counter.maximum) for name, counter in counters.items()}
 
 
