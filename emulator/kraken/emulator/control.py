@@ -45,6 +45,7 @@ from kraken.emulator.spot_feeds import Feeds
 from kraken.emulator.spot_funding import SpotFunding
 from kraken.emulator.spot_funding_beta import SpotFundingBeta
 from kraken.emulator.spot_rest import HANDLERS, SpotRest
+from kraken.emulator.spot_site import SpotSite
 from kraken.emulator.spot_ws import Services
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Emulator:
         self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
         self._app = App(
             self._services,
-            self._answers(),
+            {port: SpotSite(self._services.specs, self._answers(), self._keys) for port in (public, private, level3)},
             self._pass_time,
             {public: "public", private: "private", level3: "level3"},
             self._abort,

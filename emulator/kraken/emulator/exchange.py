@@ -103,11 +103,6 @@ class Exchange(Venue):
         distance = Decimal(digits).copy_sign(-1 if below else 1)
         return self.shifted_price(pair, self.last_price(pair), distance, percent=text.endswith("%"))
 
-    def shifted_price(self, pair: Pair, reference: Decimal, distance: Decimal, *, percent: bool) -> Decimal:
-        """The price on the tick nearest to ``reference`` plus a distance in quote currency or in percent."""
-        price = reference + (reference * distance / 100 if percent else distance)
-        return rounded(price / pair.tick_size, 0) * pair.tick_size
-
     # ------------------------------------------------------------------ orders
 
     def find(self, account: Account, *, order_id: str | None = None, cl_ord_id: str | None = None) -> Order:

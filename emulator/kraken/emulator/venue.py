@@ -116,6 +116,11 @@ class Venue(ABC):
             return self.last_price(pair)
         return (bid.limit + ask.limit) / 2
 
+    def shifted_price(self, pair: Pair, reference: Decimal, distance: Decimal, *, percent: bool) -> Decimal:
+        """The price on the tick nearest to ``reference`` plus a distance in quote currency or in percent."""
+        price = reference + (reference * distance / 100 if percent else distance)
+        return rounded(price / pair.tick_size, 0) * pair.tick_size
+
     # ------------------------------------------------------------------ orders
 
     def place(self, account: Account, asked: NewOrder, *, validate: bool = False) -> Order:
