@@ -53,6 +53,7 @@ MODELS = {
     (RESPONSE, "string", "decimal"): "kraken.runtime.types.DecimalText",
     (RESPONSE, "string", "signed-decimal"): "kraken.runtime.types.SignedDecimalText",
     (RESPONSE, "number", "decimal"): "kraken.runtime.types.DecimalNumber",
+    (RESPONSE, "number|string", "decimal"): "kraken.runtime.types.DecimalAsSent",
 }
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
@@ -85,10 +86,10 @@ class Builder:
         self.documents = documents
         self.by_path: dict[Path, Document] = {document.path.resolve(): document for document in documents}
         self.products: dict[str, Product] = {}
-        self._row_types: dict[tuple[str, str], PyType] = {}
+        self._row_types: dict[tuple[str, str, str], PyType] = {}
         self.problems: list[Problem] = []
-        self.sides: dict[tuple[str, str], str] = {}
-        self.origins: dict[tuple[str, str], tuple[str, Pointer]] = {}
+        self.sides: dict[tuple[str, str, str], str] = {}
+        self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
         """Where the classes of each module come from."""
 
     def build(self) -> list[Product]:
@@ -100,7 +101,7 @@ class Builder:
         for document in self.documents:
             if any(channels(document)):
                 self._check_websocket(document)
-            product = self.products.get(document.name.split("/", 1)[0], Product(""))
+            product = self.products.get(_product_name(document), Product(""))
             if "x-kraken-tiers" in document.data:
                 product.tiers, product.tiers_source = document.data["x-kraken-tiers"], document.name
             if "x-kraken-end" in document.data:
@@ -124,7 +125,7 @@ class Builder:
                     what = f"x-kraken-found-by: no operation {step['operation']!r}"
                     self._problem(document, ("paths", operation.path), what, ", ".join(operations_by_id))
                     continue
-                rows = self._row_types.get((step["operation"], step["rows"]))
+                rows = self._row_types.get((product.name, step["operation"], step["rows"]))
                 name = step.get("argument", "")
                 argument = next((field for field in target.fields if field.name == name), None)
                 if (name and argument is None) or rows is None:
@@ -132,8 +133,8 @@ class Builder:
                     self._problem(document, ("paths", operation.path), what)
                     continue
                 is_list = argument is not None and argument.is_list
-                own = tuple(step.get("own", ()))
-                lookup = Lookup(target.group, target.name, name, is_list, step["rows"], step.get("id", ""), own, rows)
+                fields = step.get("id", ""), step.get("own", ""), tuple(step.get("within", ()))
+                lookup = Lookup(target.group, target.name, name, is_list, step["rows"], *fields, rows)
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
 
@@ -227,9 +228,9 @@ class Builder:
             source=document.name,
         )
         if rows := raw.get("x-kraken-row-errors"):
-            self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
-            if "unless" in rows:
-                outcome = {"field": rows.get("rows", ""), "error": rows["error"], "unless": tuple(rows["unless"])}
+            in_list = self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
+            if "unless" in rows or not in_list:
+                outcome = {"field": rows.get("rows", ""), "error": rows["error"], "unless": tuple(rows.get("unless", ()))}
                 built = replace(built, outcome=outcome)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
@@ -251,7 +252,7 @@ class Builder:
 
     def _claim(self, document: Document, at: Pointer, module: ModelModule, name: str) -> None:
         """A class comes from one place; another one of the same name would silently take its place."""
-        origin = self.origins.setdefault((module.module, name), (document.name, at))
+        origin = self.origins.setdefault((module.product, module.module, name), (document.name, at))
         if origin != (document.name, at):
             line = next(each.line(origin[1]) for each in self.documents if each.name == origin[0])
             self._problem(
@@ -308,12 +309,14 @@ class Builder:
                 if wire in properties:
                     self._problem(where, pointer, f"{wire}: stands in the query and in the body")
                 style = content.get("encoding", {}).get(wire, {})
-                if style.get("contentType") == "application/json":
+                in_json = style.get("contentType") == "application/json"
+                if in_json and "properties" in self._deref(where, pointer, item)[2]:
                     packing = {"name": wire, "in": "body", "required": is_required, "content": {"": {"schema": item}}}
                     fields += self._packed(where, pointer, packing, properties, required)
                     continue
                 field = self._field(where, pointer, wire, item, is_required, "body")
-                fields.append(replace(field, is_repeated=field.is_list and encoding == "form" and style.get("explode", True)))
+                is_repeated = field.is_list and encoding == "form" and not in_json and style.get("explode", True)
+                fields.append(replace(field, is_repeated=is_repeated, is_json=in_json))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
         self._alias(self._module(document), class_name, fields)
@@ -360,8 +363,8 @@ class Builder:
 
     def _row_errors(
         self, document: Document, at: Pointer, key: Json, result: tuple[Document, Pointer, Json], side: str
-    ) -> None:
-        """Rows of a batch show their error as an exception."""
+    ) -> bool:
+        """Rows of a batch show their error as an exception. Returns whether there are several, in a list."""
         where, source, schema = result
         name = key.get("rows")
         if name is not None:
@@ -373,11 +376,11 @@ class Builder:
             rows = "the rows of the result" if name is None else f"the rows of {name!r}"
             what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
             self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
-            return
-        if is_list:
+        elif is_list:
             module = self._messages_module(home) if side == STREAM else self._module(home)
             shown = module.template_data.setdefault(str(pointer[-1]), {})
             shown.update(row_error=key["error"], row_unless=tuple(key.get("unless", ())))
+        return is_list
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
         """Types of what the maps and lists of a result hold, for looking orders up in them."""
@@ -386,7 +389,8 @@ class Builder:
             home, pointer, found = self._deref(where, (*source, "properties", name), item)
             key = next((key for key in ("additionalProperties", "items") if isinstance(found.get(key), dict)), None)
             if key is not None and ("$ref" in found[key] or _is_class(found[key])):
-                self._row_types[raw["operationId"], name] = self._hint(home, (*pointer, key), found[key], RESPONSE)
+                row = self._hint(home, (*pointer, key), found[key], RESPONSE)
+                self._row_types[_product_name(document), raw["operationId"], name] = row
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""
@@ -705,15 +709,15 @@ class Builder:
         return self._named_module(document, "messages")
 
     def _named_module(self, document: Document, name: str) -> ModelModule:
-        product = self.products[document.data.get("x-kraken-product") or document.name.split("/", 1)[0]]
-        module = product.modules.setdefault(name, ModelModule(name))
+        product = self.products[_product_name(document)]
+        module = product.modules.setdefault(name, ModelModule(name, product.name))
         module.sources.add(document.name)
         return module
 
     def _add_class(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> ModelModule:
         """Register a named schema, with all that it refers to, as a class of its module."""
         module = self._messages_module(document) if side == STREAM else self._module(document)
-        key = (module.module, name)
+        key = (module.product, module.module, name)
         known = self.sides.setdefault(key, side)
         if known != side:
             self._problem(document, at, f"{name}: used in a {known} and in a {side}", "one schema for each")
@@ -789,8 +793,7 @@ class Builder:
             name = str(source[-1])
             if module is home and "x-kraken-row" not in resolved:
                 return {"$ref": f"#/components/schemas/{name}", **described}
-            product = document.data.get("x-kraken-product") or document.name.split("/", 1)[0]
-            return {"type": "string", "customTypePath": f"kraken.{product}.{module.module}.{name}", **described}
+            return {"type": "string", "customTypePath": f"kraken.{module.product}.{module.module}.{name}", **described}
         built = {key: value for key, value in schema.items() if not key.startswith("x-kraken-") and key != "deprecated"}
         if side != REQUEST and not (side == STREAM and schema.get("format") == "decimal"):
             built.pop("format", None)  # received texts stay exactly as they came
@@ -810,8 +813,8 @@ class Builder:
         if "enum" in schema and schema.get("x-kraken-enum") == "open":
             plain = {key: value for key, value in built.items() if key not in ("enum", "description")}
             built = {"anyOf": [{**plain, "enum": schema["enum"]}, plain], "description": built.get("description", "")}
-        kinds = _kinds(schema)
-        custom = MODELS.get((side, kinds[0], schema.get("format", "")))
+        kinds = sorted(_kinds(schema))
+        custom = MODELS.get((side, "|".join(kind for kind in kinds if kind != "null"), schema.get("format", "")))
         if custom:
             built = {"type": "string", "customTypePath": custom, "description": built.get("description", "")}
             if "null" in kinds:
@@ -841,6 +844,11 @@ class Builder:
 
     def _problem(self, document: Document, at: Pointer, what: str, allowed: str = "") -> None:
         self.problems.append(document.problem(at, what, allowed))
+
+
+def _product_name(document: Document) -> str:
+    """The product that a document belongs to; documents without paths tell it by their folder."""
+    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
 
 
 def _server(raw: Json) -> str:
@@ -916,6 +924,18 @@ def _quoted(value: Any) -> str:
 
 
 def _union(types: list[PyType]) -> PyType:
-    texts = list(dict.fromkeys(part for each in types for part in [each.text]))
+    texts = dict.fromkeys(part for each in types for part in _alternatives(each.text))
     classes: frozenset[tuple[str, str]] = frozenset().union(*(each.classes for each in types))
     return PyType(" | ".join(texts), classes)
+
+
+def _alternatives(text: str) -> list[str]:
+    """The members of a union, without looking into brackets."""
+    parts, depth = [""], 0
+    for token in re.split(r"( \| |[\[\]])", text):
+        depth += (token == "[") - (token == "]")
+        if token == " | " and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return parts

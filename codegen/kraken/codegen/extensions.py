@@ -329,14 +329,16 @@ EXTENSIONS: tuple[Extension, ...] = (
                     "operation": _TEXT,
                     "argument": _NAME,
                     "rows": _NAME,
-                    "id": _PATH,
-                    "own": {"type": "array", "items": _PATH, "minItems": 1},
+                    "within": {"type": "array", "items": _PATH, "minItems": 1},
+                    "id": _NAME,
+                    "own": _NAME,
                 },
+                "dependentRequired": {"id": ["own"], "own": ["id"], "within": ["id"]},
             },
         },
         "Where an order is looked up by the client order id after its reply was lost, in this order: the operationId; the argument that "
-        "takes the id, where there is one; the field of its result that holds orders, by Kraken's id or as a list. Then `id` is the field of "
-        "a row with Kraken's id, and `own` are those that may hold the client order id.",
+        "takes the id, where there is one; the field of its result that holds orders, by Kraken's id or as a list. Of a list, `id` and `own` "
+        "are the fields with Kraken's id and the client order id, in a row or in what may stand `within` it.",
     ),
     Extension(
         "x-kraken-replaced-by",

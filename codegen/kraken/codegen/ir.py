@@ -38,6 +38,8 @@ class Field:
     """Whether every element of the list travels as a parameter of its own."""
     place: str = "body"
     """`path`, `query` or `body`."""
+    is_json: bool = False
+    """Whether it travels as JSON text among others that do not."""
     packed: str = ""
     """The parameter in which it travels, together with others, as JSON text."""
 
@@ -238,6 +240,7 @@ class ModelModule:
 
     module: str
     """Dotted name below the product's package: `models.market_data`."""
+    product: str
     sources: set[str] = field(default_factory=set)
     responses: dict[str, Json] = field(default_factory=dict)
     requests: dict[str, Json] = field(default_factory=dict)
@@ -276,9 +279,11 @@ class Lookup:
     rows: str
     """Field of the result that holds orders."""
     id: str
-    """Field of an order with Kraken's id; empty where the orders stand by it."""
-    own: tuple[str, ...]
-    """Fields of an order that may hold the client order id."""
+    """Field with Kraken's id; empty where the orders stand by it."""
+    own: str
+    """Field with the client order id."""
+    within: tuple[str, ...]
+    """Where in a row these fields may stand."""
     order: PyType
 
 

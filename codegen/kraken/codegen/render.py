@@ -115,6 +115,7 @@ def _operation_fields(operation: Operation) -> str:
         "signing": operation.signing,
         "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
         "repeated_fields": tuple(field.attribute for field in operation.fields if field.is_repeated),
+        "json_fields": tuple(field.attribute for field in operation.fields if field.is_json),
         "binary": operation.binary,
     }
     defaults: dict[str, Any] = {
@@ -143,6 +144,7 @@ def _operation_fields(operation: Operation) -> str:
         "signing": "spot",
         "deep_fields": (),
         "repeated_fields": (),
+        "json_fields": (),
         "binary": False,
     }
     text = _keywords(values, defaults).replace('"_MODELS"', "_MODELS")

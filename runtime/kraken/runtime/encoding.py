@@ -72,7 +72,7 @@ def encode_arguments(
     values = vars(model)
     # In JSON a decimal is a text or a number, as its field says; in a form everything is text.
     packed = operation.packed
-    nested = operation.encoding == "json" or operation.deep_fields or packed
+    nested = operation.encoding == "json" or operation.deep_fields or operation.json_fields or packed
     in_json = model.model_dump(by_alias=True, exclude_none=True, context=WIRE) if nested else {}
     path = operation.path
     query: list[tuple[str, Any]] = []
@@ -91,6 +91,8 @@ def encode_arguments(
             if not together:
                 (query if in_query else body).append((packed.parameter, together))
             together[wire_name] = in_json[wire_name]
+        elif name in operation.json_fields:
+            (query if in_query else body).append((wire_name, encode(in_json[wire_name]).decode()))
         elif name in operation.repeated_fields:
             (query if in_query else body).extend(repeated([(wire_name, value)]))
         elif in_query:

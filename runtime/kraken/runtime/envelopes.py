@@ -110,7 +110,7 @@ def refusal(
     outcome = operation.outcome
     if outcome is None or not isinstance(result, dict):
         return None
-    told = result.get(outcome.field)
+    told = result.get(outcome.field) if outcome.field else result
     for each in told if in_rows and isinstance(told, list) else [told]:
         word = each.get(outcome.error) if isinstance(each, dict) else None
         if word and word not in outcome.unless:

@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
     """Where a result says that a request which was understood was refused all the same."""
 
     field: str
-    """Field of the result that holds the outcome."""
+    """Field of the result that holds the outcome; nothing for the result itself."""
     error: str
     """Field of the outcome with the word for it."""
     unless: tuple[str, ...] = ()
@@ -129,6 +129,8 @@ class Operation(NamedTuple, Generic[T]):
     """Arguments whose members travel as `name[member]`."""
     repeated_fields: tuple[str, ...] = ()
     """List arguments of which every element travels as a parameter of its own."""
+    json_fields: tuple[str, ...] = ()
+    """Arguments that travel as JSON text among others that do not."""
     packed: Packed | None = None
     outcome: Outcome | None = None
     binary: bool = False

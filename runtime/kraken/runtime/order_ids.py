@@ -67,16 +67,19 @@ def _fresh(call: Placing, given: Mapping[str, Any], tell: Callable[[str], None] 
     return {call.client_order_id: made}
 
 
-def found_order(orders: Any, cl_ord_id: str, id_: str = "", own: Iterable[str] = ()) -> tuple[str, Any] | None:
+def found_order(
+    orders: Any, cl_ord_id: str, id_: str = "", own: str = "", within: Iterable[str] = ("",)
+) -> tuple[str, Any] | None:
     """The order of a client order id with Kraken's id, in what a call answered.
 
     Args:
-        orders: Orders that were asked for by the client order id, by Kraken's id; or a list of any orders.
+        orders: Orders that were asked for by the client order id, by Kraken's id; or a list with any orders.
         cl_ord_id: The client order id.
-        id_: Where an order of the list has Kraken's id.
-        own: Where it may have the client order id.
+        id_: The field of an order that holds Kraken's id, in a list.
+        own: The field that holds the client order id.
+        within: Where in a row of the list these fields may stand.
     """
     if isinstance(orders, dict):
         return next(iter(orders.items()), None)
-    found = (each for each in orders or () if any(inside(each, path) == cl_ord_id for path in own))
-    return next(((str(inside(each, id_)), each) for each in found), None)
+    places = ((row, inside(row, path) if path else row) for row in orders or () for path in within)
+    return next(((str(inside(each, id_)), row) for row, each in places if inside(each, own) == cl_ord_id), None)

@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SerializationInfo
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    SerializationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from .json import WIRE
@@ -17,6 +24,7 @@ __all__ = [
     "AmountNumber",
     "AmountText",
     "ClientOrderId",
+    "DecimalAsSent",
     "DecimalNumber",
     "DecimalText",
     "RelativePrice",
@@ -71,6 +79,19 @@ def _as_number(value: Any, info: SerializationInfo) -> Any:
     if isinstance(value, Decimal) and info.context is not WIRE and info.mode == "json":
         return plain(value)
     return value
+
+
+class _Text(Decimal):
+    """A decimal that came as text, where others come as numbers."""
+
+
+def _remembering(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    number = handler(value)
+    return _Text(number) if isinstance(value, str) else number
+
+
+def _as_sent(value: Any, info: SerializationInfo) -> Any:
+    return (_as_text if isinstance(value, _Text) else _as_number)(value, info)
 
 
 def exact_amount(value: Any) -> Decimal:
@@ -141,6 +162,9 @@ SignedDecimalText = Annotated[Decimal, PlainSerializer(_as_signed_text)]
 
 DecimalNumber = Annotated[Decimal, PlainSerializer(_as_number)]
 """A decimal that is a JSON number on the wire."""
+
+DecimalAsSent = Annotated[Decimal, WrapValidator(_remembering), PlainSerializer(_as_sent)]
+"""A decimal that is text on the wire in some replies and a JSON number in others."""
 
 AmountText = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_text)]
 AmountNumber = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_number)]
