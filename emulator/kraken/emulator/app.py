@@ -108,6 +108,7 @@ class App:
             if operation.signed:
                 site.authenticate(operation, request)
             arguments = operation.shape.check(given.values, given.mode)
+            site.admit(operation, arguments)
             self._pass_time()
             answer = site.answers.get(operation.id)
             return site.canned(operation) if answer is None else site.success(operation, answer(arguments))
@@ -142,7 +143,7 @@ class App:
         elif fault == "hang-before":
             await websocket.receive()
             await websocket.receive()
-        elif fault is not None or websocket.url.path != WS_PATH:
+        elif fault is not None or websocket.url.path != WS_PATH or websocket.scope["server"][1] not in self._servers:
             status = 404 if fault is None else 503 if fault == "html" else 500
             await websocket.send_denial_response(HTMLResponse(_GATEWAY_PAGE.format(status=status), status))
         else:

@@ -84,7 +84,6 @@ class Derivatives(Venue):
         self.funding = FundingRates(seed)
         self.preferences = Preferences()
         self._ids = random.Random(f"futures ids {seed}")
-        self.account_uid = self.new_id("A")
         self.user = self._account("user")
         self.maker = self._account("maker", house=True)
         self.taker = self._account("taker", house=True)
@@ -93,6 +92,8 @@ class Derivatives(Venue):
         """Of the account, oldest first."""
         self.updates: list[PositionUpdate] = []
         """Of the account's positions, oldest first."""
+        self.rejected: list[Order] = []
+        """Orders of the account that never came to be, oldest first."""
         self._positions: dict[str, Position] = {}
         self.opened = max(0, clock() - OPENING_AGE)
         """When the account was opened, in Unix nanoseconds."""
@@ -101,6 +102,11 @@ class Derivatives(Venue):
         for wallet, amounts in contracts.wallets.items():
             for name, amount in amounts.items():
                 self.move(wallet, self.assets[name], Decimal(amount), "cross-exchange transfer", at=self.opened)
+
+    @property
+    def account_uid(self) -> str:
+        """The id of the account."""
+        return self.user.number
 
     def _account(self, name: str, *, house: bool = False) -> Account:
         return Account(name, self.new_id("A"), self._ledger(), house)
@@ -116,6 +122,15 @@ class Derivatives(Venue):
     def execution_id(self, trade: Trade) -> str:
         """The id of a trade, the same for everybody who asks."""
         return str(uuid.uuid5(_NAMESPACE, f"{trade.pair.name} {trade.id}"))
+
+    def house_id(self, trade: Trade, part: str) -> str:
+        """The id of an order of the house that was in a trade.
+
+        Args:
+            trade: The trade.
+            part: ``makerOrder`` or ``takerOrder``.
+        """
+        return str(uuid.uuid5(_NAMESPACE, f"{trade.pair.name} {trade.id} {part}"))
 
     # ------------------------------------------------------------------ prices
 
@@ -184,6 +199,7 @@ class Derivatives(Venue):
         """
         order = self._order(self.user, asked, validate=False)
         order.status, order.reason, order.closed = "canceled", error, self.now()
+        self.rejected.append(order)
         self._tell(OrderChanged(order, "rejected", order.closed))
         return order
 
@@ -248,7 +264,7 @@ class Derivatives(Venue):
         if asked.cl_ord_id is not None:
             if len(asked.cl_ord_id) > MAX_CLIENT_ID:
                 raise Refusal(Words.CLIENT_ID_TOO_LONG)
-            if any(each.asked.cl_ord_id == asked.cl_ord_id for each in self.user.open.values()):
+            if any(each.asked.cl_ord_id == asked.cl_ord_id for each in self.user.orders.values()):
                 raise Refusal(Words.CLIENT_ID_IN_USE)
         if asked.reduce_only:
             self._reduce(order)
@@ -395,9 +411,18 @@ class Derivatives(Venue):
 
     def _flush(self, pair: Pair) -> None:
         super()._flush(pair)
-        contract = self.contracts.all[pair.name]
-        self._trim(contract)
-        self._check_triggers(contract)
+        self._trim(self.contracts.all[pair.name])
+
+    def place(self, account: Account, asked: NewOrder, *, validate: bool = False) -> Order:
+        """Check an order against the rules and the margin, and execute it."""
+        order = super().place(account, asked, validate=validate)
+        if not account.house:
+            self.settled(order.pair)
+        return order
+
+    def settled(self, pair: Pair) -> None:
+        """Look at triggers, now that the book is whole."""
+        self._check_triggers(self.contracts.all[pair.name])
 
     def _trim(self, contract: Contract) -> None:
         """Take off reduce-only orders that have nothing to reduce any more, and shrink those that would turn it."""
@@ -441,12 +466,13 @@ class Derivatives(Venue):
             self.cancel(order, "not_enough_margin")
         else:
             self._activate(order)
-            super()._flush(order.pair)
+            self._flush(order.pair)
 
 
 def market_limit(venue: Derivatives, pair: Pair, side: Side) -> Decimal:
     """The worst price that a market order takes now."""
-    best = venue.books[pair.name].opposite(side).best()
+    others = (each for each in venue.books[pair.name].opposite(side).orders() if each.account.house)
+    best = next(others, None)
     price = venue.last_price(pair) if best is None or best.limit is None else best.limit
     return venue.shifted_price(
         pair, price, WIDE.multiply(price, SLIPPAGE if side == "buy" else -SLIPPAGE), percent=False

@@ -146,3 +146,29 @@ class InvalidArgument(Refusal):
         self.value = value
         self.unknown = unknown
         self.missing = missing
+
+
+class RateLimited(Refusal):
+    """A Futures request that the account has nothing left for.
+
+    Args:
+        wait: Seconds after which the same request will do.
+    """
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(Words.API_LIMIT)
+        self.wait = wait
+
+
+class Numbered(Refusal):
+    """A Futures request that is refused by a number.
+
+    Args:
+        code: The number.
+        message: What it means.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(Words.ARGUMENT_INVALID, message)
+        self.code = code
+        self.message = message

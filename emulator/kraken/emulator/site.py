@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from kraken.emulator.errors import Refusal
-    from kraken.emulator.handlers import Answer
+    from kraken.emulator.handlers import Answer, Arguments
     from kraken.emulator.specs import Operation, Specs
 
 JSON = "application/json"
@@ -62,6 +62,13 @@ class Site(ABC):
 
         Raises:
             Refusal: it is not.
+        """
+
+    def admit(self, operation: Operation, arguments: Arguments) -> None:  # noqa: B027 - not all have limits
+        """Refuse a request that is over the limits of the account.
+
+        Raises:
+            Refusal: it is.
         """
 
     @abstractmethod

@@ -284,6 +284,9 @@ class Venue(ABC):
                 self._activate(order)
                 self._flush(order.pair)
 
+    def settled(self, pair: Pair) -> None:  # noqa: B027 - not all look at it
+        """The market has done what it was about to do: its quotes are whole again."""
+
     def set_status(self, status: str) -> None:
         """Change the mode of the exchange, ``online`` or ``cancel_only`` for instance."""
         self.status = status

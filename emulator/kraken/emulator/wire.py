@@ -76,7 +76,7 @@ def fixed(value: Decimal, places: int) -> str:
 
 def plain(value: Decimal) -> Decimal:
     """``value`` without zeros at its end, as Futures shows numbers."""
-    return WIDE.normalize(value)
+    return WIDE.normalize(value) if value else ZERO
 
 
 def rfc3339(nanoseconds: int, digits: int = 6) -> str:
