@@ -129,7 +129,9 @@ class Builder:
                 name = step.get("argument", "")
                 argument = next((field for field in target.fields if field.name == name), None)
                 if (name and argument is None) or rows is None:
-                    what = f"x-kraken-found-by: {target.name} has no argument {name!r} or no result field {step['rows']!r}"
+                    what = (
+                        f"x-kraken-found-by: {target.name} has no argument {name!r} or no result field {step['rows']!r}"
+                    )
                     self._problem(document, ("paths", operation.path), what)
                     continue
                 is_list = argument is not None and argument.is_list
@@ -174,6 +176,10 @@ class Builder:
             else:
                 self._claim(document, at, self._module(document), built.request)
             group.operations.append(built)
+        module = self._module(document)
+        if group.class_name in {**module.requests, **module.responses, **module.rows}:
+            what = f"{group.class_name}: the group's own class has this name"
+            self._problem(document, ("components", "schemas", group.class_name), what, "another name")
         product.groups.append(group)
 
     def _operation(self, document: Document, product: Product, group: Group, at: Pointer, raw: Json) -> Operation:
@@ -230,7 +236,11 @@ class Builder:
         if rows := raw.get("x-kraken-row-errors"):
             in_list = self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
             if "unless" in rows or not in_list:
-                outcome = {"field": rows.get("rows", ""), "error": rows["error"], "unless": tuple(rows.get("unless", ()))}
+                outcome = {
+                    "field": rows.get("rows", ""),
+                    "error": rows["error"],
+                    "unless": tuple(rows.get("unless", ())),
+                }
                 built = replace(built, outcome=outcome)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
@@ -270,7 +280,9 @@ class Builder:
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
             "x-kraken-pagination": _paging_arguments(raw.get("x-kraken-pagination")),
-            "x-kraken-cost": [cost[key] for key in ("per", "parameter") if key in (cost := raw.get("x-kraken-cost", {}))],
+            "x-kraken-cost": [
+                cost[key] for key in ("per", "parameter") if key in (cost := raw.get("x-kraken-cost", {}))
+            ],
         }
         for key, names in named.items():
             for name in names:
@@ -371,7 +383,9 @@ class Builder:
             source, schema = (*source, "properties", name), schema.get("properties", {}).get(name, {})
             where, source, schema = self._deref(where, source, schema)
         is_list = "items" in schema
-        home, pointer, row = self._deref(where, (*source, "items"), schema["items"]) if is_list else (where, source, schema)
+        home, pointer, row = (
+            self._deref(where, (*source, "items"), schema["items"]) if is_list else (where, source, schema)
+        )
         if key["error"] not in row.get("properties", {}):
             rows = "the rows of the result" if name is None else f"the rows of {name!r}"
             what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
@@ -746,7 +760,7 @@ class Builder:
         times = [
             (module.aliases.get(f"{name}.{wire}", wire), TIMES[unit])
             for wire, item in schema.get("properties", {}).items()
-            if (unit := item.get("x-kraken-unit")) in TIMES and side == RESPONSE
+            if (unit := item.get("x-kraken-unit")) in TIMES and side == RESPONSE and "array" not in _kinds(item)
         ]
         if times:
             module.template_data.setdefault(name, {})["times"] = times
@@ -767,7 +781,9 @@ class Builder:
             required = index < schema.get("minItems", len(schema["prefixItems"]))
             pointer = (*at, "prefixItems", index)
             hint = self._hint(document, pointer, item, side)
-            text = re.sub(r"\bDecimal\b", "DecimalText" if item.get("type") == "string" else "DecimalNumber", hint.text)
+            kinds = [kind for kind in _kinds(self._deref(document, pointer, item)[2]) if kind != "null"]
+            named = {"string": "DecimalText", "number": "DecimalNumber"}.get("".join(kinds), "DecimalAsSent")
+            text = re.sub(r"\bDecimal\b", named, hint.text)
             fields.append(
                 Field(
                     python_name(wire),
@@ -932,10 +948,10 @@ def _union(types: list[PyType]) -> PyType:
 def _alternatives(text: str) -> list[str]:
     """The members of a union, without looking into brackets."""
     parts, depth = [""], 0
-    for token in re.split(r"( \| |[\[\]])", text):
-        depth += (token == "[") - (token == "]")
-        if token == " | " and not depth:
+    for piece in re.split(r"( \| |[\[\]])", text):
+        depth += (piece == "[") - (piece == "]")
+        if piece == " | " and not depth:
             parts.append("")
         else:
-            parts[-1] += token
+            parts[-1] += piece
     return parts

@@ -19,6 +19,9 @@ Files = dict[str, str]
 
 PRODUCT_NAMES = {"spot": "Spot", "futures": "Futures", "unified": "Unified"}
 
+NEED_NONCES = ("spot",)
+"""Products that refuse signed requests without a nonce."""
+
 SIGNATURE_TYPES = {
     "Amount": "kraken.runtime.types",
     "RelativePrice": "kraken.runtime.types",
@@ -306,7 +309,10 @@ class Renderer:
         self._write(
             f"{product.name}/product.py",
             "product.py.jinja2",
-            [*(group.source for group in product.groups), *filter(None, (product.tiers_source, product.lifecycle_source))],
+            [
+                *(group.source for group in product.groups),
+                *filter(None, (product.tiers_source, product.lifecycle_source)),
+            ],
             product=product,
             own_id=self._own_id(product),
             repeats_lists=any(field.is_repeated for field in _fields(product)),
@@ -341,7 +347,10 @@ class Renderer:
                 prefix=prefix,
                 name=f"{name}{prefix}Client",
                 base="RestClient" if colour == "sync" else "AsyncRestClient",
-                imports=_named_imports([str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"], _classes(product)),
+                needs_nonce=product.name in NEED_NONCES,
+                imports=_named_imports(
+                    [str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"], _classes(product)
+                ),
             )
         if product.tiers:
             self._write(f"{product.name}/limits.py", "limits.py.jinja2", [product.tiers_source], product=product)

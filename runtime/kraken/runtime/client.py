@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .call import Flow, drive
-from .core import Core, Otp
-from .errors import CredentialsError, Facts, KrakenError
+from .core import Core
+from .errors import Facts, KrakenError
 from .options import Options
 from .signing import key_lock
 from .transport import Transport
 
 if TYPE_CHECKING:
-    import ssl
     from os import PathLike
     from typing import Self
 
@@ -77,73 +75,14 @@ class RestClient:
 
     def __init__(
         self,
-        key: str = "",
-        secret: str = "",
-        url: str = "",
-        proxy: str | None = None,
         *,
-        sandbox: bool = False,
-        use_custom_exceptions: bool = True,
-        timeout: float = 10.0,
-        retries: int = 2,
-        nonce: Callable[[], int] | None = None,
-        serialize: bool = True,
-        otp: Otp | None = None,
-        verify: ssl.SSLContext | bool = True,
-        tier: str | None = None,
-        on_limit: str = "wait",
-        transport: Transport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        key: str,
+        serialize: bool,
+        transport: Transport | None,
+        sleep: Callable[[float], None],
+        **settings: Any,
     ) -> None:
-        """Make a client.
-
-        Args:
-            key: API key; leave it and the secret out for public calls only.
-            secret: The key's secret, base64 text as Kraken shows it.
-            url: Base address, for another host than Kraken's own; it counts more than `sandbox`.
-            proxy: Address of an HTTP or SOCKS proxy; that of the environment when left out.
-            sandbox: Use Kraken's test environment, where the product has one that is open to all; its keys are others.
-            use_custom_exceptions: False lets `request` return Kraken's error texts instead of raising them.
-            timeout: Seconds to wait for the connection, and for each part of a reply.
-            retries: How often a call that only reads is repeated after a lost reply. Orders never are.
-            nonce: Gives the next nonce. By default nanoseconds, increasing per key over the whole process, where Kraken
-                refuses requests without one; none where it does not.
-            serialize: Send the signed requests of a key one after the other, so that nonces arrive in order.
-            otp: One-time password of the API key, or a function that gives the present one.
-            verify: False switches the check of TLS certificates off; or a TLS context of your own.
-            tier: The account's verification tier, where the product has several: Kraken's rate limits are then counted
-                here and not exceeded. Left out, they are counted only where they are the same for all accounts.
-            on_limit: `wait` for room at a rate limit, `raise` `LimitReached`, or `ignore` the limits.
-            transport: Another HTTP library behind the `Transport` protocol.
-            sleep: Waits between retries, and for room at rate limits.
-            clock: Tells the seconds by which rate limits are counted.
-
-        Raises:
-            CredentialsError: The key or secret cannot be one of Kraken's.
-        """
-        try:
-            self._core = Core(
-                product=self._product,
-                key=key,
-                secret=secret,
-                url=url,
-                proxy=proxy,
-                sandbox=sandbox,
-                use_custom_exceptions=use_custom_exceptions,
-                timeout=timeout,
-                retries=retries,
-                nonce=nonce,
-                otp=otp,
-                verify=verify,
-                tier=tier,
-                on_limit=on_limit,
-                clock=clock,
-            )
-        except CredentialsError as error:
-            # Not even a tool that prints the variables of each frame may show them.
-            key = secret = ""
-            raise error.with_traceback(None) from None
+        self._core = Core(product=self._product, key=key, **settings)
         self._lock = key_lock(key) if self._core.is_in_order and serialize else nullcontext()
         self._sleep = sleep
         self._transport = transport

@@ -71,24 +71,21 @@ class Core:
         secret: str,
         url: str,
         proxy: str | None,
-        sandbox: bool,
         use_custom_exceptions: bool,
         timeout: float,
         retries: int,
         nonce: Callable[[], int] | None,
-        otp: Otp | None,
         verify: ssl.SSLContext | bool,
+        on_limit: str,
         tier: str | None = None,
-        on_limit: str = "wait",
+        otp: Otp | None = None,
         random_: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.product = product
-        self.url = checks.base_url(url or (_sandbox_url(product) if sandbox else product.url))
+        self.url = checks.base_url(url or product.url)
         self.signer = SIGNERS[product.scheme](key, secret) if key or secret else None
         self.nonce = nonce or (nonce_source(key) if self.signer and self.signer.needs_nonce else None)
-        if otp is not None and self.signer and not self.signer.takes_otp:
-            raise checks.refused(f"otp: keys of {product.name} have none; leave it out")
         self.otp = otp
         self.proxy = proxy and checks.proxy_url(proxy)
         self.verify = verify
@@ -366,7 +363,13 @@ class Core:
             options.on_reply(outcome)
         try:
             decoded = decode_json(outcome.body if body is None else body)
-            result = opened(operation, decoded, outcome.status, self.table, facts._replace(body=outcome.body) if operation.outcome else facts)
+            result = opened(
+                operation,
+                decoded,
+                outcome.status,
+                self.table,
+                facts._replace(body=outcome.body) if operation.outcome else facts,
+            )
         except (Unreadable, *MALFORMED) as error:
             what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
             return self._unknown(what, operation, facts._replace(body=outcome.body), error)
@@ -429,7 +432,9 @@ class Core:
             if isinstance(outcome, Lost):
                 return result
             if not isinstance(result, KrakenError):
-                result = refusal(operation, result, self.table, facts._replace(body=outcome.body), in_rows=True) or result
+                result = (
+                    refusal(operation, result, self.table, facts._replace(body=outcome.body), in_rows=True) or result
+                )
             if isinstance(result, ExchangeError) and not self.use_custom_exceptions:
                 return decode_plain(outcome.body)
             if isinstance(result, KrakenError):
@@ -465,9 +470,7 @@ class Core:
 
 
 @lru_cache(maxsize=256)
-def _generic_operation(
-    product: str, scheme: str, method: str, uri: str, auth: bool, do_json: bool
-) -> Operation[Any]:
+def _generic_operation(product: str, scheme: str, method: str, uri: str, auth: bool, do_json: bool) -> Operation[Any]:
     method = checks.verb(method)
     path = checks.path("uri", uri if uri.startswith("/") else f"/{uri}")
     known = import_module(f"kraken.{product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
@@ -578,9 +581,3 @@ def _warn_once(what: str, message: str) -> None:
     if what not in _warned:
         _warned.add(what)
         warnings.warn(message, DeprecationWarning, stacklevel=6)
-
-
-def _sandbox_url(product: Product) -> str:
-    if product.sandbox_url:
-        return product.sandbox_url
-    raise checks.refused(f"sandbox: {product.name} has no test environment that is open to all; allowed: False")

@@ -63,7 +63,9 @@ def _futures_codes(body: Any) -> list[str]:
         return []
     objects = body.get("errors")
     if isinstance(objects, list) and all(isinstance(each, dict) and "message" in each for each in objects):
-        return [": ".join(str(each[key]) for key in ("code", "message") if each.get(key) is not None) for each in objects]
+        return [
+            ": ".join(str(each[key]) for key in ("code", "message") if each.get(key) is not None) for each in objects
+        ]
     code = body.get("error")
     return [code] if isinstance(code, str) and body.get("result") == "error" else []
 

@@ -58,7 +58,11 @@ class KeyedRows(ResponseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _tell_fields_from_entries(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        new = {name: inner for name, inner in value.items() if not cls._is_entry(inner)} if isinstance(value, dict) else {}
+        new = (
+            {name: inner for name, inner in value.items() if not cls._is_entry(inner)}
+            if isinstance(value, dict)
+            else {}
+        )
         new = {name: inner for name, inner in new.items() if name not in cls.model_fields}
         made = handler({name: inner for name, inner in value.items() if name not in new} if new else value)
         vars(made).update(new)

@@ -76,12 +76,10 @@ class Signer(Protocol):
 
     needs_nonce: bool
     """Whether Kraken refuses a request without a nonce."""
-    takes_otp: bool
-    """Whether keys can ask for a one-time password."""
 
     def __init__(self, key: str, secret: str) -> None: ...
 
-    def sign(self, request: Unsigned, nonce: int | None, otp: str | None) -> tuple[dict[str, str], bytes]:
+    def sign(self, request: Unsigned, nonce: int | None, otp: str | None, /) -> tuple[dict[str, str], bytes]:
         """The headers that authenticate a request, and its body."""
 
 
@@ -89,13 +87,12 @@ class SpotSigner:
     """Signs Spot requests: HMAC-SHA512 over the path and the SHA-256 of nonce and body."""
 
     needs_nonce = True
-    takes_otp = True
 
     def __init__(self, key: str, secret: str) -> None:
         self.key = key
         self._mac = hmac.new(decode_secret(key, secret), digestmod=sha512)
 
-    def sign(self, request: Unsigned, nonce: int | None, otp: str | None) -> tuple[dict[str, str], bytes]:
+    def sign(self, request: Unsigned, nonce: int | None, otp: str | None, /) -> tuple[dict[str, str], bytes]:
         """The headers that authenticate a request, and its body, to which nonce and password are added."""
         assert nonce is not None
         if request.signing == "spot-funding":
@@ -129,13 +126,12 @@ class FuturesSigner:
     """
 
     needs_nonce = False
-    takes_otp = False
 
     def __init__(self, key: str, secret: str) -> None:
         self.key = key
         self._mac = hmac.new(decode_secret(key, secret), digestmod=sha512)
 
-    def sign(self, request: Unsigned, nonce: int | None, otp: str | None) -> tuple[dict[str, str], bytes]:
+    def sign(self, request: Unsigned, nonce: int | None, _otp: str | None, /) -> tuple[dict[str, str], bytes]:
         """The headers that authenticate a request, and its body as it was given."""
         own = {} if nonce is None else {"Nonce": str(nonce)}
         return {**self.headers(request.target, own.get("Nonce", ""), request.body), **own}, request.body

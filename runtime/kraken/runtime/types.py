@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from .json import WIRE
+from .json import WIRE, TextDecimal
 
 __all__ = [
     "Amount",
@@ -81,17 +81,9 @@ def _as_number(value: Any, info: SerializationInfo) -> Any:
     return value
 
 
-class _Text(Decimal):
-    """A decimal that came as text, where others come as numbers."""
-
-
 def _remembering(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     number = handler(value)
-    return _Text(number) if isinstance(value, str) else number
-
-
-def _as_sent(value: Any, info: SerializationInfo) -> Any:
-    return (_as_text if isinstance(value, _Text) else _as_number)(value, info)
+    return TextDecimal(number) if isinstance(value, str) else number
 
 
 def exact_amount(value: Any) -> Decimal:
@@ -163,7 +155,7 @@ SignedDecimalText = Annotated[Decimal, PlainSerializer(_as_signed_text)]
 DecimalNumber = Annotated[Decimal, PlainSerializer(_as_number)]
 """A decimal that is a JSON number on the wire."""
 
-DecimalAsSent = Annotated[Decimal, WrapValidator(_remembering), PlainSerializer(_as_sent)]
+DecimalAsSent = Annotated[Decimal, WrapValidator(_remembering), PlainSerializer(_as_number)]
 """A decimal that is text on the wire in some replies and a JSON number in others."""
 
 AmountText = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_text)]
