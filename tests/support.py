@@ -29,6 +29,12 @@ ORDER: dict[str, Any] = {
     "price": "60000.0",
 }
 
+CLIENTS: dict[str, tuple[type[SpotClient | FuturesClient], type[SpotAsyncClient | FuturesAsyncClient]]] = {
+    "spot": (SpotClient, SpotAsyncClient),
+    "futures": (FuturesClient, FuturesAsyncClient),
+}
+"""The clients of each product, in both colours."""
+
 Outcome = Reply | Lost
 
 

@@ -19,7 +19,7 @@ README = Path(__file__).resolve().parents[3] / "shared" / "reference" / "python-
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     with Emulator(market_interval=None) as emulator:
         for client in (SpotClient, SpotAsyncClient):
-            monkeypatch.setattr(client, "_url", emulator.spot_url)
+            monkeypatch.setattr(client, "_product", client._product._replace(url=emulator.spot_url))
         yield emulator
 
 

@@ -307,7 +307,7 @@ class Builder:
                 schema.setdefault("minLength", 1)
             wire, is_required = parameter["name"], parameter.get("required", False)
             field = self._field(where, source, wire, schema, is_required, parameter["in"])
-            is_repeated = field.is_list and parameter.get("explode", True)
+            is_repeated = field.is_list and parameter.get("explode", False)
             fields.append(replace(field, is_deep=parameter.get("style") == "deepObject", is_repeated=is_repeated))
             properties[wire] = self._model_schema(where, source, schema, REQUEST)
             required += [wire] if is_required else []
@@ -327,7 +327,7 @@ class Builder:
                     fields += self._packed(where, pointer, packing, properties, required)
                     continue
                 field = self._field(where, pointer, wire, item, is_required, "body")
-                is_repeated = field.is_list and encoding == "form" and not in_json and style.get("explode", True)
+                is_repeated = field.is_list and encoding == "form" and not in_json and style.get("explode", False)
                 fields.append(replace(field, is_repeated=is_repeated, is_json=in_json))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
