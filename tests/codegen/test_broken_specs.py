@@ -247,7 +247,7 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: private, cost: 1}",
-        (("counter: private", "counter: 'private'; allowed: none, public, rest, trading"),),
+        (("counter: private", "counter: 'private'; allowed: none, public, rest, trading, derivatives, history"),),
     ),
     "value without a needed part": Case(
         MARKET,
@@ -259,7 +259,12 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: public, cost: 1, decay: 2}",
-        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, placed"),),
+        (
+            (
+                "decay",
+                "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, base, parameter, given, up_to, placed",
+            ),
+        ),
     ),
     "example without response": Case(
         TRADING,

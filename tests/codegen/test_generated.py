@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from kraken.spot import SpotWSClient
 
@@ -125,9 +125,9 @@ def test_every_model_builds() -> None:
     models = {
         value
         for module in _modules()
-        for name, value in vars(module).items()
+        for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__
-        if "[" not in name  # what pydantic makes of a generic class
+        if not issubclass(value, RootModel)  # a union inside of a model
     }
     assert len(models) > 30
     for model in models:

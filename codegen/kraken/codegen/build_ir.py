@@ -86,7 +86,8 @@ class Builder:
         self.documents = documents
         self.by_path: dict[Path, Document] = {document.path.resolve(): document for document in documents}
         self.products: dict[str, Product] = {}
-        self._row_types: dict[tuple[str, str, str], PyType] = {}
+        self._rows: dict[tuple[str, str, str], tuple[Document, Pointer, Json]] = {}
+        """What the maps and lists of results hold: by product, operation and field."""
         self.problems: list[Problem] = []
         self.sides: dict[tuple[str, str, str], str] = {}
         self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
@@ -125,7 +126,7 @@ class Builder:
                     what = f"x-kraken-found-by: no operation {step['operation']!r}"
                     self._problem(document, ("paths", operation.path), what, ", ".join(operations_by_id))
                     continue
-                rows = self._row_types.get((product.name, step["operation"], step["rows"]))
+                rows = self._rows.get((product.name, step["operation"], step["rows"]))
                 name = step.get("argument", "")
                 argument = next((field for field in target.fields if field.name == name), None)
                 if (name and argument is None) or rows is None:
@@ -136,7 +137,9 @@ class Builder:
                     continue
                 is_list = argument is not None and argument.is_list
                 fields = step.get("id", ""), step.get("own", ""), tuple(step.get("within", ()))
-                lookup = Lookup(target.group, target.name, name, is_list, step["rows"], *fields, rows)
+                lookup = Lookup(
+                    target.group, target.name, name, is_list, step["rows"], *fields, self._hint(*rows, RESPONSE)
+                )
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
 
@@ -271,7 +274,8 @@ class Builder:
 
     def _check_names(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> None:
         """Keys that name request fields must name ones that exist."""
-        known = {name for field in fields for name in (field.name, field.wire)}
+        known = {field.name for field in fields}
+        on_the_wire = {field.wire for field in fields}
         named = {
             "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
             "x-kraken-client-order-id": _client_id_fields(raw.get("x-kraken-client-order-id")),
@@ -286,7 +290,7 @@ class Builder:
         }
         for key, names in named.items():
             for name in names:
-                if name not in known:
+                if name not in known | on_the_wire:
                     self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
 
     def _request(self, document: Document, at: Pointer, raw: Json, class_name: str) -> tuple[str, list[Field], Json]:
@@ -397,14 +401,13 @@ class Builder:
         return is_list
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
-        """Types of what the maps and lists of a result hold, for looking orders up in them."""
+        """Remember what the maps and lists of a result hold, for looking orders up in them."""
         where, source, schema = self._result_schema(document, at, raw)
         for name, item in schema.get("properties", {}).items():
             home, pointer, found = self._deref(where, (*source, "properties", name), item)
             key = next((key for key in ("additionalProperties", "items") if isinstance(found.get(key), dict)), None)
             if key is not None and ("$ref" in found[key] or _is_class(found[key])):
-                row = self._hint(home, (*pointer, key), found[key], RESPONSE)
-                self._row_types[_product_name(document), raw["operationId"], name] = row
+                self._rows[_product_name(document), raw["operationId"], name] = home, (*pointer, key), found[key]
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""
