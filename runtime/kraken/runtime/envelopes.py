@@ -57,7 +57,7 @@ def _futures(body: Any, status: int, table: ErrorTable, facts: Facts) -> Any:
     return _bare(body, status, table, facts)
 
 
-def _futures_codes(body: Any) -> list[str]:
+def _futures_codes(body: Any, status: int) -> list[str]:
     """Errors as Futures tells them: one word, or objects with a number and a text."""
     if not isinstance(body, dict):
         return []
@@ -67,12 +67,14 @@ def _futures_codes(body: Any) -> list[str]:
             ": ".join(str(each[key]) for key in ("code", "message") if each.get(key) is not None) for each in objects
         ]
     code = body.get("error")
-    return [code] if isinstance(code, str) and body.get("result") == "error" else []
+    # Of a fault of the server's nobody knows what it left behind, unless Futures itself reports it.
+    is_told = body.get("result") == "error" or 400 <= status < 500
+    return [code] if isinstance(code, str) and is_told else []
 
 
 def _bare(body: Any, status: int, table: ErrorTable, facts: Facts) -> Any:
     """The result itself. An error has an HTTP status and is a problem object, or what other calls answer."""
-    if codes := _futures_codes(body):
+    if codes := _futures_codes(body, status):
         return _joined(codes, table, facts)
     if status < 400:
         return body
