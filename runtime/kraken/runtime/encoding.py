@@ -131,20 +131,27 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
 
 
 def _owner(model: type[BaseModel], at: Iterable[str | int]) -> type[BaseModel]:
-    """The model in which a place is, which may be one inside of another."""
+    """The model in which a place is, which may be one inside of another, or one of several that a word tells apart."""
+    candidates: list[type[BaseModel]] = []
     for part in at:
-        fields = model.model_fields
-        field = next((each for name, each in fields.items() if part in (name, each.alias)), None)
+        field = next((each for name, each in model.model_fields.items() if part in (name, each.alias)), None)
         if field is not None:
-            model = next(_models(field.annotation), model)
-            model.model_rebuild()
+            candidates = list(_models(field.annotation))
+            model = next(iter(candidates), model)
+        else:
+            model = next((each for each in candidates if _is_told_by(each, part)), model)
+        model.model_rebuild()
     return model
+
+
+def _is_told_by(model: type[BaseModel], word: str | int) -> bool:
+    return any(word in get_args(field.annotation) for field in model.model_fields.values())
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for inner in get_args(annotation):
+    for inner in get_args(getattr(annotation, "__value__", annotation)):
         yield from _models(inner)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
+from typing_extensions import TypeAliasType
 
 from kraken.runtime.errors import ExchangeError, row_exception
 from kraken.runtime.models import RequestModel, ResponseModel
@@ -464,9 +465,8 @@ class BatchSend(RequestModel):
     """Unit of `trailingStopMaxDeviation`."""
 
 
-class BatchOrder(RootModel[BatchSend | BatchEdit | BatchCancel]):
-    root: Annotated[BatchSend | BatchEdit | BatchCancel, Field(discriminator="order")]
-    """One of the three kinds of instructions."""
+BatchOrder = TypeAliasType("BatchOrder", Annotated[BatchSend | BatchEdit | BatchCancel, Field(discriminator="order")])
+"""One of the three kinds of instructions."""
 
 
 class CancelAllOrdersAfterRequest(RequestModel):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, StrictInt, StrictStr
+from pydantic import Field, StrictInt, StrictStr
+from typing_extensions import TypeAliasType
 
 from kraken.runtime.errors import ExchangeError, row_exception
 from kraken.runtime.models import RequestModel, ResponseModel
@@ -149,9 +150,8 @@ class SendRow(RequestModel):
     """Your id."""
 
 
-class Batch(RootModel[SendRow | CancelRow]):
-    root: Annotated[SendRow | CancelRow, Field(discriminator="do")]
-    """Either kind."""
+Batch = TypeAliasType("Batch", Annotated[SendRow | CancelRow, Field(discriminator="do")])
+"""Either kind."""
 
 
 REQUESTS: dict[str, type[RequestModel]] = {
