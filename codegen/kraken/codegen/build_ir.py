@@ -135,6 +135,7 @@ class Builder:
                     )
                     self._problem(document, ("paths", operation.path), what)
                     continue
+                self._check_paths(document, operation, step, rows)
                 is_list = argument is not None and argument.is_list
                 fields = step.get("id", ""), step.get("own", ""), tuple(step.get("within", ()))
                 lookup = Lookup(
@@ -142,6 +143,22 @@ class Builder:
                 )
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
+
+    def _check_paths(
+        self, document: Document, operation: Operation, step: Json, rows: tuple[Document, Pointer, Json]
+    ) -> None:
+        """The fields by which an order is told from others must exist."""
+        for within in step.get("within", [""]):
+            for name in (step[key] for key in ("id", "own") if key in step):
+                path = f"{within}.{name}".strip(".")
+                where, source, schema = self._deref(*rows)
+                for part in path.split("."):
+                    properties = schema.get("properties", {})
+                    if part not in properties:
+                        what = f"x-kraken-found-by: the rows of {step['rows']!r} have no {path!r}"
+                        self._problem(document, ("paths", operation.path), what, ", ".join(properties))
+                        break
+                    where, source, schema = self._deref(where, (*source, "properties", part), properties[part])
 
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""

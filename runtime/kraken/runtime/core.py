@@ -296,8 +296,8 @@ class Core:
         """Facts with what identifies the order that is placed, changed or cancelled."""
         if operation.danger == "none":
             return facts
-        names = operation.order_ids or [name for name in values if name != "otp"]
-        ids = {name: values[name] for name in names if name in values}
+        ids = {name: values[name] for name in operation.order_ids if name in values}
+        ids = ids or {name: value for name, value in values.items() if name != "otp"}
         own = ids.get(self.product.own_id)
         return facts._replace(ids=ids, cl_ord_id=own if isinstance(own, str) else None)
 

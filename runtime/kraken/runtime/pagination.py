@@ -142,7 +142,8 @@ def _beyond(value: Any, pagination: Pagination) -> Any:
     if isinstance(value, str):
         later = datetime.fromisoformat(value) + timedelta(milliseconds=pagination.step)
         return later.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return None if value is None else value // pagination.divide + pagination.step
+    number = 0 if value is None else value // pagination.divide + pagination.step
+    return number if number > 0 else None  # ids begin at 1
 
 
 def _entries(result: Any, where: str) -> list[Any]:
