@@ -113,7 +113,6 @@ class Words(StrEnum):
     SELF_FILL = "selfFill"
     WOULD_NOT_REDUCE = "wouldNotReducePosition"
     TOO_LATE = "wouldProcessAfterSpecifiedTime"
-    NO_ORDERS = "noOrdersToCancel"
 
 
 class Refusal(Exception):

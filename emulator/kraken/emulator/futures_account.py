@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import Numbered, Refusal, Words
-from kraken.emulator.futures_rest import HANDLERS, FuturesRest, clock_text
+from kraken.emulator.futures_rest import HANDLERS, FuturesRest, before, clock_text
 from kraken.emulator.margin import currency_of, margin_of
 from kraken.emulator.wire import ZERO, plain, rounded
 
 if TYPE_CHECKING:
+    from kraken.emulator.account_log import LogEntry
     from kraken.emulator.contracts import Contract
     from kraken.emulator.handlers import Arguments
     from kraken.emulator.instruments import Asset
@@ -263,6 +264,28 @@ def _withdrawal(rest: FuturesRest, arguments: Arguments) -> Any:
     rest.venue.move(wallet, asset, -arguments["amount"], "cross-exchange transfer", execution=number)
     rest.spot.user.ledger.add("transfer", asset, arguments["amount"], subtype="spotfromfutures", refid=number)
     return {"uid": number}
+
+
+@HANDLERS.answers("getTransfers")
+def _transfers(rest: FuturesRest, arguments: Arguments) -> Any:
+    moved = [each for each in rest.venue.log.entries if each.kind == "cross-exchange transfer"]
+    return {
+        "transfers": [_moved(each) for each in before(moved, arguments.get("lastTransferTime"), lambda each: each.at)]
+    }
+
+
+def _moved(entry: LogEntry) -> dict[str, Any]:
+    """What came from the Spot wallet or went there."""
+    amount = entry.new - entry.old
+    return {
+        "transfer_id": entry.execution or entry.uid,
+        "transferType": "deposit" if amount > 0 else "withdrawal",
+        "status": "processed",
+        "currency": entry.asset,
+        "amount": plain(amount),
+        "receivedTime": clock_text(entry.at),
+        "completedTime": clock_text(entry.at),
+    }
 
 
 # ---------------------------------------------------------------------- the key

@@ -277,7 +277,7 @@ def _cancel_all(rest: FuturesRest, arguments: Arguments) -> Any:
         "cancelStatus": {
             "receivedTime": clock_text(venue.now()),
             "cancelOnly": "all" if contract is None else contract.name,
-            "status": "cancelled" if orders else str(Words.NO_ORDERS),
+            "status": "cancelled" if orders else "noOrdersToCancel",
             "cancelledOrders": [
                 {"order_id": each.id, **({} if each.asked.cl_ord_id is None else {"cliOrdId": each.asked.cl_ord_id})}
                 for each in orders
