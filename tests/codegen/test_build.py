@@ -76,7 +76,8 @@ def test_two_processes_agree_on_every_byte(tmp_path: Path) -> None:
     assert [process.returncode for process in running] == [0, 0]
     committed = _tree(GENERATED)
     committed |= {
-        f"docs/{name}": (REPOSITORY / "docs" / name).read_bytes() for name in ("conflicts.md", "spec-keys.md")
+        f"docs/{name}": (REPOSITORY / "docs" / name).read_bytes()
+        for name in ("conflicts.md", "deprecations.md", "spec-keys.md")
     }
     made = {
         **_tree(tmp_path / "generated"),

@@ -15,7 +15,7 @@ import pytest
 from kraken.codegen.__main__ import main
 from kraken.codegen.extensions import EXTENSIONS
 from kraken.codegen.load import load_documents
-from kraken.codegen.pages import conflicts_page, keys_page
+from kraken.codegen.pages import conflicts_page, deprecations_page, keys_page
 from kraken.spot import SpotWSClient
 
 from ..support import CLIENTS
@@ -28,6 +28,7 @@ ENDPOINTS = REPOSITORY.parent / "shared" / "kraken-api" / "rest-endpoints.csv"
 def test_committed_pages_are_up_to_date() -> None:
     assert (DOCS / "spec-keys.md").read_text("utf-8") == keys_page()
     assert (DOCS / "conflicts.md").read_text("utf-8") == conflicts_page(load_documents(SPECS))
+    assert (DOCS / "deprecations.md").read_text("utf-8") == deprecations_page(load_documents(SPECS))
 
 
 def test_every_key_has_a_row() -> None:
@@ -49,6 +50,23 @@ def test_every_conflict_has_an_entry() -> None:
     )
     written = sum(path.read_text("utf-8").count("x-kraken-conflict:") for path in SPECS.rglob("*.yaml"))
     assert (DOCS / "conflicts.md").read_text("utf-8").count("\n- `") == written
+
+
+def test_what_ends_and_what_is_deprecated() -> None:
+    found = deprecations_page(load_documents(GOLDEN / "specs")).partition("\n## ")[2]
+    assert found == (
+        "On a known day\n"
+        "\n"
+        "| Paths | End | Use instead |\n"
+        "| --- | --- | --- |\n"
+        "| `/orders/...` | 2030-01-02 | something new |\n"
+        "\n"
+        "## Call by call\n"
+        "\n"
+        "| Call | Use instead |\n"
+        "| --- | --- |\n"
+        "| `GET /0/public/Assets/{asset}` | get_candles |\n"
+    )
 
 
 # ---------------------------------------------------------------------------- the catalogue

@@ -194,6 +194,7 @@ def test_payloads_without_an_envelope(opener: FuturesOpener) -> None:
     result = client.analytics.market_analytics(
         symbol="PF_XBTUSD", analytics_type="trade-count", since=1, interval=3600
     ).result
+    assert result is not None
     assert result.timestamp == [1]
     refused = Reply(400, {}, b'{"result":"error","error":"invalidArgument: since"}')
     with pytest.raises(BadRequestError, match="invalidArgument: since"):

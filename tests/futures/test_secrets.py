@@ -17,7 +17,7 @@ from ..hiding import Secrets
 from ..support import KEY, SECRET, FakeTransport, FuturesOpener
 from .replies import ORDER, refusal, reply, sent
 
-OUTCOMES = {
+OUTCOMES: dict[str, Lost | Reply] = {
     "lost": Lost(True, OSError("gone")),
     "never sent": Lost(False, OSError("refused")),
     "refused": refusal("apiLimitExceeded"),
