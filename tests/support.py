@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from math import ceil
@@ -160,6 +161,8 @@ class ClientOpener(Generic[C]):
         **options: Any,
     ) -> C:
         """A client; one of the other colour that looks like it where that is wanted."""
+        # Clients of one key and clock share their rate limits; tests have one key.
+        options.setdefault("clock", lambda: time.monotonic())
         if self.colour == "sync":
             client = self.blocking(key, secret, url, transport=transport, sleep=self._sleep, **options)
         else:

@@ -318,8 +318,9 @@ class Builder:
             "x-kraken-charged-as": list(raw.get("x-kraken-charged-as", {}).get("arguments", {})),
         }
         for key, names in named.items():
+            allowed = known | on_the_wire if key in ("x-kraken-cost", "x-kraken-pagination") else known
             for name in names:
-                if name not in known | on_the_wire:
+                if name not in allowed:
                     self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
 
     def _request(self, document: Document, at: Pointer, raw: Json, class_name: str) -> tuple[str, list[Field], Json]:
