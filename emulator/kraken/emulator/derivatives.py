@@ -428,7 +428,7 @@ class Derivatives(Venue):
         """Take off reduce-only orders that have nothing to reduce any more, and shrink those that would turn it."""
         size = self.position(contract).size
         for order in list(self.user.open.values()):
-            if order.pair is contract and self.asked(order).reduce_only:
+            if order.pair is contract and order.alive and self.asked(order).reduce_only:
                 open_size = -size if order.side == "buy" else size
                 if open_size <= 0:
                     self.cancel(order, "would_not_reduce_position")

@@ -295,6 +295,6 @@ def _funding_rates(rest: FuturesRest, arguments: Arguments) -> Any:
                 "fundingRate": plain(each.absolute),
                 "relativeFundingRate": plain(each.relative),
             }
-            for each in rest.venue.funding.between(contract, now - RATES * HOUR, now)
+            for each in rest.venue.funding.between(contract, now - RATES * HOUR, now + 1)
         ]
     }

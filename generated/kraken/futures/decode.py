@@ -104,7 +104,7 @@ _OPERATIONS = {
 
 
 def find_operation(key: str) -> Operation[Any] | None:
-    """The operation behind a method and path (`POST /0/private/Balance`), or None. Parts of a path may be filled in."""
+    """The operation behind a method and path (`GET /api/history/v3/executions`), or None. Parts of a path may be filled in."""
     found = _OPERATIONS.get(key) or next((_OPERATIONS[known] for known in _OPERATIONS if same_path(known, key)), None)
     return getattr(import_module(f".operations.{found[0]}", __package__), found[1]) if found else None
 
@@ -113,7 +113,7 @@ def decode_response(operation: str, raw: bytes | str) -> Any:
     """Decode a recorded REST reply.
 
     Args:
-        operation: Method and path, such as `POST /0/private/Balance`; a method's name such as `get_account_balance` will do.
+        operation: Method and path, such as `GET /api/history/v3/executions`; a method's name such as `get_execution_events` will do.
         raw: The body as it came over the wire.
 
     Returns:

@@ -640,7 +640,8 @@ class AccountHistory(Group):
             ReplyLost: The reply was lost, also when the call was repeated.
             NotSent: No connection could be made.
 
-        API key permission: General API - Read Only. Rate limit: costs 3 on the history counter.
+        API key permission: General API - Read Only. Rate limit: costs 3 without `count`, 1 to 10 by its value, on
+        the history counter.
         Kraken's page: https://docs.kraken.com/api/docs/futures-api/history/account-log
         """
         return self._call(

@@ -261,7 +261,8 @@ class OrderManagement(Group):
             OrderStateUnknown: The reply was lost: the request was sent once, and may have been carried out.
             NotSent: No connection could be made.
 
-        API key permission: General API - Full Access. Rate limit: costs 1 on the derivatives counter.
+        API key permission: General API - Full Access. Rate limit: costs 9 and 1 for each element of `batchOrder`
+        on the derivatives counter.
         Kraken's page: https://docs.kraken.com/api/docs/futures-api/trading/send-batch-order
         """
         return self._call(

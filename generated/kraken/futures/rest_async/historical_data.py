@@ -46,7 +46,8 @@ class AsyncHistoricalData(AsyncGroup):
             ReplyLost: The reply was lost, also when the call was repeated.
             NotSent: No connection could be made.
 
-        API key permission: General API - Read Only. Rate limit: costs 2 on the derivatives counter.
+        API key permission: General API - Read Only. Rate limit: costs 2, or 25 with `lastFillTime`, on the
+        derivatives counter.
         Kraken's page: https://docs.kraken.com/api/docs/futures-api/trading/get-fills
         """
         return await self._call(

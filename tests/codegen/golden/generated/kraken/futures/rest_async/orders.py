@@ -85,7 +85,8 @@ class AsyncOrders(AsyncGroup):
             OrderStateUnknown: The reply was lost: the request was sent once, and may have been carried out.
             NotSent: No connection could be made.
 
-        API key permission: Full. Rate limit: costs 1 on the derivatives counter.
+        API key permission: Full. Rate limit: costs 9 and 1 for each element of `batch` on the derivatives
+        counter.
         Kraken's page: https://docs.example/batch
         """
         return await self._call(
@@ -158,7 +159,8 @@ class AsyncOrders(AsyncGroup):
             ReplyLost: The reply was lost, also when the call was repeated.
             NotSent: No connection could be made.
 
-        API key permission: Read. Rate limit: costs 2 on the history counter.
+        API key permission: Read. Rate limit: costs 2 without `count`, 1 to 3 by its value, on the history
+        counter.
         Kraken's page: https://docs.example/fills
         """
         return await self._call(
