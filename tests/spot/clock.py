@@ -33,12 +33,16 @@ class FakeTime:
         finally:
             self._sleepers.remove(entry)
 
-    async def pass_(self, seconds: float) -> None:
-        """Let time pass as soon as somebody sleeps for so long."""
+    async def asleep(self, seconds: float) -> None:
+        """Wait until somebody sleeps for so long."""
         async with asyncio.timeout(10):
             while not any(abs(due - self.now - seconds) < 1e-6 for due, _ in self._sleepers):
                 await asyncio.sleep(0.001)
-        self.now += seconds
+
+    async def pass_(self, seconds: float, more: float = 0) -> None:
+        """Let time pass as soon as somebody sleeps for so long, and perhaps more before anybody wakes."""
+        await self.asleep(seconds)
+        self.now += seconds + more
         for due, future in self._sleepers:
             if due <= self.now + 1e-9 and not future.done():
                 future.set_result(None)

@@ -272,13 +272,45 @@ def test_a_lost_frame(emulator: Emulator, channel: str) -> None:
             emulator.fill(order, "0.002")
             emulator.fill(order, "0.003")
             seen = await told(aiter(account), is_a(AccountStale))
-            assert channel in seen[-1].reason
+            assert seen[-1].reason == f"a frame of {channel} is missing"
             await until(settled(account))
             agrees(account, emulator)
             seen += await told(aiter(account), is_a(AccountCurrent))
             trades = emulator.orders[order]["trades"]
             assert sorted(name for name, _ in fills(seen)) == sorted(trades)
             assert dict(fills(seen))[trades[0]] is (channel == "executions")
+
+    run(scenario)
+
+
+def test_a_snapshot_between(emulator: Emulator) -> None:
+    """Somebody had the channel subscribed anew: between the two subscriptions something may have happened."""
+
+    async def scenario() -> None:
+        async with client(emulator) as ws, ws.account() as account:
+            await placed(ws, account)
+            session = ws._sessions["private"]
+            (subscription,) = session.owned(account._order_feed)
+            session.refresh(subscription)
+            seen = await told(aiter(account), is_a(Recovered))
+            assert AccountStale("executions was subscribed anew") in seen
+            assert [request.path for request in emulator.requests].count("/0/private/TradesHistory") == 1
+
+    run(scenario)
+
+
+def test_closing_while_something_is_looked_for(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with client(emulator, **QUICK) as ws:
+            async with ws.account() as account:
+                emulator.faults.add("TradesHistory", "hang-before")
+                emulator.drop_connections()
+                await until(lambda: "/0/private/TradesHistory" in [request.path for request in emulator.requests])
+                assert account.recovering
+                recovery = account._recovery
+            assert recovery is not None
+            await until(recovery.done)
+            assert recovery.cancelled()
 
     run(scenario)
 
@@ -345,7 +377,8 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
             await until(lambda: not account.current)
             await until(settled(account))
             seen = await told(events, is_a(RecoveryFailed))
-            assert (seen[-1].error, seen[-1].orders) == (denied, (second,))
+            failed = seen[-1]
+            assert (failed.error, failed.fills, failed.orders) == (denied, True, (second,))
             assert account.closed_orders[second].order_status is None
             assert set(account.orders) == {first}
             assert fills(seen) == [(emulator.orders[second]["trades"][0], True)]
@@ -353,7 +386,7 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
     run(scenario)
 
 
-@pytest.mark.parametrize(("failures", "outcome"), [(2, Recovered), (6, RecoveryFailed)])
+@pytest.mark.parametrize(("failures", "outcome"), [(2, Recovered), (12, RecoveryFailed)])
 def test_rest_is_asked_again(emulator: Emulator, failures: int, outcome: type) -> None:
     class Impatient(SpotWSClient):
         def _rest_client(self) -> SpotAsyncClient:
@@ -380,7 +413,7 @@ def test_rest_is_asked_again(emulator: Emulator, failures: int, outcome: type) -
                 assert not account.recovering
                 ended = account.closed_orders[order]
                 assert ended.order_status == ("filled" if outcome is Recovered else None)
-                assert len([wait for wait in waits if wait]) >= min(failures, 5)
+                assert len([wait for wait in waits if wait]) >= min(failures, 11)
 
     run(scenario)
 
@@ -438,6 +471,23 @@ def test_several_readers(emulator: Emulator) -> None:
             with pytest.raises(InvalidRequest, match="two tasks"):
                 await anext(quiet)
             waiting.cancel()
+
+    run(scenario)
+
+
+def test_a_subscription_that_is_lost(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with client(emulator) as ws, ws.account() as account:
+            await told(aiter(account), is_a(AccountCurrent))
+            session = ws._sessions["private"]
+            (subscription,) = session.owned(account._order_feed)
+            session._refuse(subscription, "EGeneral:Permission denied")
+            assert not account.current
+            for events in (aiter(account), account.updates()):
+                with pytest.raises(KrakenPermissionDeniedError):
+                    await told(events, lambda _: False)
+            with pytest.raises(KrakenPermissionDeniedError):
+                await account.ready()
 
     run(scenario)
 

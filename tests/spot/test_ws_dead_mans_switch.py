@@ -145,10 +145,40 @@ def test_it_cannot_be_renewed(exchange: Emulator) -> None:
                 await until(lambda: len(events) == 2)
                 assert events[1] == SwitchFired(promised)
                 assert switch.remaining == 0
+                await time.asleep(1)
                 exchange.faults.clear()
                 await time.pass_(1)
                 await until(lambda: switch.armed)
                 assert switch.error is None
+
+    run(scenario)
+
+
+def test_a_reconnect_ends_the_waiting(exchange: Emulator) -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with client(exchange, timing=time.timing, silence_timeout=None) as ws:
+            await ws.account().open()
+            events = heard(ws)
+            async with ws.dead_mans_switch(seconds=9) as switch:
+                exchange.faults.add(METHOD, "reset-before")
+                await time.pass_(3)
+                await until(lambda: len(events) == 1 and switch.error is None)
+                assert (time.now, switch.remaining) == (1003, 9)
+
+    run(scenario)
+
+
+def test_a_program_that_was_held_up(exchange: Emulator) -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with client(exchange, timing=time.timing, silence_timeout=None) as ws:
+            events = heard(ws)
+            async with ws.dead_mans_switch(seconds=9) as switch:
+                promised = switch.trigger_time
+                await time.pass_(3, more=6)
+                await until(lambda: events == [SwitchFired(promised)])
+                await until(lambda: switch.armed)
 
     run(scenario)
 

@@ -60,7 +60,7 @@ Entry = TypeVar("Entry")
 
 OVERLAP = timedelta(seconds=10)
 """How far before the last known fill the missed ones are looked for: not all are booked in the order of their times."""
-TRIES = 6
+TRIES = 12
 """How often something missed is asked for before it is given up."""
 RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits between those tries."""
@@ -127,8 +127,10 @@ class RecoveryFailed(NamedTuple):
     """Some of what was missed could not be found out; it is not tried again."""
 
     error: KrakenError
+    fills: bool
+    """Whether fills may be missing, of the time before the last `AccountCurrent`."""
     since: datetime | None
-    """Fills from then on may be missing up to the last `AccountCurrent`; None means from the beginning."""
+    """When the last fill was before those; None when there had been none."""
     orders: tuple[str, ...]
     """Ids of orders that are open no more, of which it is not known how they ended."""
 
@@ -466,7 +468,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         if is_first:
             self._fills.begin(fills)
         else:
-            self._gapless &= any(self._fills.is_known(fill) for fill in fills)
+            self._gapless &= not fills or any(self._fills.is_known(fill) for fill in fills)
             self._tell_late([(fill, None) for fill in fills])
 
     def _take_balances(self, items: list[Any], is_snapshot: bool) -> None:
@@ -557,7 +559,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
             self._settle(Recovered())
         else:
             log.warning("what happened to the account during a gap is not known: %s", error)
-            self._settle(RecoveryFailed(error, _earliest(self._missing), vanished))
+            self._settle(RecoveryFailed(error, bool(self._missing), _earliest(self._missing), vanished))
 
     def _settle(self, event: Recovered | RecoveryFailed) -> None:
         """Nothing more is looked for."""
@@ -687,7 +689,9 @@ class _Feed:
         if not (self.begun or is_snapshot):
             return
         number = field(frame, "sequence")
-        if not is_snapshot and None not in (self._last, number) and number != self._last + 1:
+        if is_snapshot:
+            self._lose(f"{self.channel.name} was subscribed anew")
+        elif None not in (self._last, number) and number != self._last + 1:
             self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
         self._last = number
         try:

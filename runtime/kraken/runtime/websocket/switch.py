@@ -124,19 +124,27 @@ class DeadMansSwitch:
 
     async def _keep_on(self) -> None:
         interval = self._seconds / RENEWALS
+        patience = min(self._client._timeout, interval / 2)
         while True:
             await self._pause(interval if self._error is None else min(PAUSE, interval))
+            self._tell_if_fired()  # the program itself may have been held up
             try:
-                await self._set(self._seconds, interval)
+                async with asyncio.timeout(interval):
+                    await self._set(self._seconds, patience)
             except KrakenError as error:
                 self._tell(error)
+            except TimeoutError:
+                self._tell(NotSent(f"no connection within {interval:g} s", Facts(sent=False)))
+            self._tell_if_fired()
 
     def _tell(self, error: KrakenError) -> None:
-        """Say that the timer could not be set anew, and that it has run out, each once."""
+        """Say that the timer could not be set anew, but not again and again."""
         if self._error is None:
             log.warning("the dead man's switch could not be set anew: %s", error)
             self._client._emit(SwitchNotRenewed(self._trigger_time, self.remaining, error))
         self._error = error
+
+    def _tell_if_fired(self) -> None:
         if self._expires is not None and not self.armed:
             self._expires = None
             log.error("the dead man's switch must have run out; all orders are cancelled")
