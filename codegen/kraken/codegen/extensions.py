@@ -32,6 +32,8 @@ _TEXT: Json = {"type": "string", "minLength": 1}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
 _NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 
+_CERTAINTY: Json = _enum("documented", "seen", "implied")
+
 _COUNTER: Json = {
     "type": "object",
     "required": ["maximum", "decay"],
@@ -287,6 +289,26 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     # ------------------------------------------------------------------ channels and methods
     Extension(
+        "x-kraken-certainty",
+        ("channel", "schema", "property"),
+        {
+            "anyOf": [
+                _CERTAINTY,
+                {
+                    "type": "object",
+                    "required": ["received"],
+                    "additionalProperties": False,
+                    "properties": {"sent": _CERTAINTY, "received": _CERTAINTY},
+                },
+            ]
+        },
+        "How sure we are: `documented` was read on Kraken's page, `seen` on the wire or in another client's code, `implied` is taken over from "
+        "elsewhere by analogy, and marked as experimental in code and docs. Beside a channel or method it is an object that tells of what is "
+        "`sent` and of what is `received`; beside a schema it holds for its fields, beside a field for that one. Schemas of other "
+        "products have the certainty of the channel that uses them. Needed beside channels and named schemas of the products that have "
+        "it at all.",
+    ),
+    Extension(
         "x-kraken-kind",
         ("channel",),
         _enum("channel", "method"),
@@ -319,6 +341,13 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "What a full buffer does for a slow consumer: keep the latest item per `key`, drop the oldest item, or disconnect. Fields of `key` "
         "that are parameters of the subscription too also tell which stream an item belongs to.",
+    ),
+    Extension(
+        "x-kraken-gap",
+        ("channel",),
+        _enum("resubscribe", "report"),
+        "What a gap in the `sequence` of the frames leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the gap is "
+        "only reported, because no snapshot would bring back what is missing.",
     ),
     Extension(
         "x-kraken-pace",
@@ -402,7 +431,8 @@ EXTENSIONS: tuple[Extension, ...] = (
         "x-kraken-token",
         ("server",),
         _TEXT,
-        "The operationId of the REST call that gives the token for private subscriptions and methods on this server.",
+        "The operationId of the REST call that gives the token for private subscriptions and methods on this server; that of another "
+        "product stands behind its name: `spot/getToken`.",
     ),
     Extension(
         "x-kraken-connect-budget",
