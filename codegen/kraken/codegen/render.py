@@ -384,6 +384,7 @@ class Renderer:
             channels=product.channels,
             methods=product.methods,
             subscribed=subscribed,
+            lenient=any(channel.experimental for channel in product.channels),
         )
         shown: list[Channel | Method] = [*product.channels, *product.methods]
         texts = [str(field.type) for each in shown for field in each.fields]
@@ -458,6 +459,7 @@ class Renderer:
             "CredentialsError",
             "DecodeError",
             "ExchangeError",
+            "ExperimentalWarning",
             "Facts",
             "InvalidRequest",
             "KrakenError",

@@ -148,12 +148,13 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "noted", "sequenced", "sinks")
+    __slots__ = ("last", "noted", "reports_gaps", "sequenced", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
         self.sequenced = channel.sequenced
+        self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
 
@@ -270,6 +271,8 @@ class Session:
         if expected is None or field(frame, "type") == "snapshot" or received == expected + 1:
             return
         self._backing.emit(events.SequenceGap(channel, expected + 1, received))
+        if route.reports_gaps:
+            return
         for subscription in self._subscriptions.values():
             if subscription.channel.name == channel:
                 self.refresh(subscription)
