@@ -17,10 +17,12 @@ from kraken.codegen.extensions import EXTENSIONS
 from kraken.codegen.load import load_documents
 from kraken.codegen.pages import conflicts_page, keys_page
 from kraken.spot import SpotAsyncClient, SpotClient, SpotWSClient
+from kraken.unified import UnifiedWSClient
 
 from .support import GOLDEN, REPOSITORY, SPECS, documents
 
 DOCS = REPOSITORY / "docs"
+SOCKETS = {"spot": SpotWSClient, "unified": UnifiedWSClient}
 ENDPOINTS = REPOSITORY.parent / "shared" / "kraken-api" / "rest-endpoints.csv"
 
 
@@ -96,7 +98,7 @@ def test_what_is_in_the_catalogue_can_be_called(catalogue: list[dict[str, Any]])
     """By its name, in both colours, with types and a docstring; deprecated entries say what to use instead."""
     clients: list[Any] = [SpotClient(), SpotAsyncClient()]
     for entry in catalogue:
-        owners = [getattr(client, entry["group"]) for client in clients] if entry["kind"] == "rest" else [SpotWSClient]
+        owners = [getattr(client, entry["group"]) for client in clients] if entry["kind"] == "rest" else [SOCKETS[entry["product"]]]
         for owner in owners:
             method = getattr(owner, entry["name"])
             signature = inspect.signature(method)

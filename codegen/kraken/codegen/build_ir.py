@@ -59,7 +59,7 @@ MODELS = {
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
 
-IMPLIED = " Experimental: taken over by analogy, not from Kraken's documentation."
+IMPLIED = " Experimental."
 """Said of what is only implied."""
 
 TIMES = {
@@ -144,17 +144,17 @@ class Builder:
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
         product = self.products[document.data["x-kraken-product"]]
-        known = {
+        known = [
             operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
             for each in self.products.values()
             for group in each.groups
             for operation in group.operations
-        }
+        ]
         for name, server in document.data["servers"].items():
             token = server.get("x-kraken-token")
             if token is not None and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
-                self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(sorted(known)))
+                self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
             self._problem(document, ("channels",), f"{product.name}: only methods", "at least one channel")
 

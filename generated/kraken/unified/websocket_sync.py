@@ -378,8 +378,7 @@ class UnifiedSyncWSClient(BlockingClient[UnifiedWSClient]):
 
         Args:
             asset_class: The market that is meant; always `derivatives`.
-            snapshot: Whether to send all open RFQs first; true when left out. Experimental: taken over by
-                analogy, not from Kraken's documentation.
+            snapshot: Whether to send all open RFQs first; true when left out. Experimental.
 
         Returns:
             A stream: `for item in ...` gives each `Rfq`, `.messages()` whole frames. It subscribes when it
@@ -427,8 +426,8 @@ class UnifiedSyncWSClient(BlockingClient[UnifiedWSClient]):
             order_status: Whether every change of an order's status is sent; true when left out. Otherwise only
                 that it became open or was closed, namely `new`, `filled`, `canceled` and `expired`.
             ratecounter: Whether the trading rate counter of the account is sent along; false when left out.
-            snapshot_trades: Whether the snapshot holds fills; use `snap_trades`. Experimental: taken over by
-                analogy, not from Kraken's documentation. Deprecated by Kraken.
+            snapshot_trades: Whether the snapshot holds fills; use `snap_trades`. Experimental. Deprecated by
+                Kraken.
 
         Returns:
             A stream: `for item in ...` gives each `Execution`, `.messages()` whole frames. It subscribes
@@ -589,8 +588,7 @@ class UnifiedSyncWSClient(BlockingClient[UnifiedWSClient]):
         prices are in the channel `ticker`.
 
         Args:
-            asset_class: The market that is meant; always `derivatives`. Experimental: taken over by analogy, not
-                from Kraken's documentation.
+            asset_class: The market that is meant; always `derivatives`. Experimental.
             snapshot: Whether to send what is open first.
 
         Returns:
@@ -789,13 +787,10 @@ class UnifiedSyncWSClient(BlockingClient[UnifiedWSClient]):
             order_qty: New quantity of the whole order, what is already filled included.
             limit_price: New limit price.
             limit_price_type: What `limit_price` means: a price (`static`, the default), or an offset in percent
-                (`pct`) or in the quote currency (`quote`). Trailing-stop-limit orders only. Experimental: taken over
-                by analogy, not from Kraken's documentation.
-            trigger_price: New trigger price; see `trigger_price_type`. Experimental: taken over by analogy, not
-                from Kraken's documentation.
+                (`pct`) or in the quote currency (`quote`). Trailing-stop-limit orders only. Experimental.
+            trigger_price: New trigger price; see `trigger_price_type`. Experimental.
             trigger_price_type: What `trigger_price` means: a price (`static`, the default), or an offset in
-                percent (`pct`) or in the quote currency (`quote`). Experimental: taken over by analogy, not from
-                Kraken's documentation.
+                percent (`pct`) or in the quote currency (`quote`). Experimental.
             post_only: Whether to refuse a new limit price that would take liquidity at once; false when left out.
             deadline: The engine refuses the change after this time; accurate to the millisecond, between 500 ms
                 and 60 s ahead. 5 s ahead when left out.
@@ -921,7 +916,7 @@ class UnifiedSyncWSClient(BlockingClient[UnifiedWSClient]):
                 seconds.
             asset_class: The market that is meant. Kraken probably asks for it, as for every other request that
                 trades, but its list of parameters could not be read; the page says that the orders of the whole
-                account are cancelled. Experimental: taken over by analogy, not from Kraken's documentation.
+                account are cancelled. Experimental.
             timeout: Seconds to wait for the reply.
 
         Returns:

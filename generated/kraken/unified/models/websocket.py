@@ -16,7 +16,7 @@ from kraken.runtime.websocket.parameters import Parameters, parameter_encoder
 
 
 class AddOrderParams(RequestModel):
-    """Parameters of `add_order`. Experimental: taken over by analogy, not from Kraken's documentation."""
+    """Parameters of `add_order`. Experimental."""
 
     asset_class: Literal["spot", "derivatives"]
     """The market that is meant, `spot` or `derivatives`. Kraken offers derivatives today and plans spot for the
@@ -96,14 +96,12 @@ class AmendOrderParams(RequestModel):
     """New limit price."""
     limit_price_type: Literal["static", "pct", "quote"] | None = None
     """What `limit_price` means: a price (`static`, the default), or an offset in percent (`pct`) or in the quote
-    currency (`quote`). Trailing-stop-limit orders only. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    currency (`quote`). Trailing-stop-limit orders only. Experimental."""
     trigger_price: AmountNumber | None = None
-    """New trigger price; see `trigger_price_type`. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    """New trigger price; see `trigger_price_type`. Experimental."""
     trigger_price_type: Literal["static", "pct", "quote"] | None = None
     """What `trigger_price` means: a price (`static`, the default), or an offset in percent (`pct`) or in the quote
-    currency (`quote`). Experimental: taken over by analogy, not from Kraken's documentation."""
+    currency (`quote`). Experimental."""
     post_only: StrictBool | None = None
     """Whether to refuse a new limit price that would take liquidity at once; false when left out."""
     deadline: TimestampText | None = None
@@ -146,8 +144,7 @@ class BatchCancelParams(RequestModel):
 
 
 class BatchOrder(RequestModel):
-    """One order of `batch_add`; the fields are those of `add_order`. Experimental: taken over by analogy, not from
-    Kraken's documentation."""
+    """One order of `batch_add`; the fields are those of `add_order`. Experimental."""
 
     order_type: Literal[
         "limit",
@@ -214,8 +211,7 @@ class CancelAllOrdersAfterParams(RequestModel):
 
     asset_class: Literal["spot", "derivatives"] | None = None
     """The market that is meant. Kraken probably asks for it, as for every other request that trades, but its list of
-    parameters could not be read; the page says that the orders of the whole account are cancelled. Experimental:
-    taken over by analogy, not from Kraken's documentation."""
+    parameters could not be read; the page says that the orders of the whole account are cancelled. Experimental."""
     seconds: Annotated[StrictInt, Field(alias="timeout", ge=0, le=86399)]
     """After what time all orders are cancelled, less than a day; 0 switches the timer off."""
 
@@ -258,8 +254,7 @@ class ExecutionsSubscription(RequestModel):
     ratecounter: StrictBool | None = None
     """Whether the trading rate counter of the account is sent along; false when left out."""
     snapshot_trades: StrictBool | None = None
-    """Whether the snapshot holds fills; use `snap_trades`. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    """Whether the snapshot holds fills; use `snap_trades`. Experimental."""
 
 
 class InstrumentSubscription(RequestModel):
@@ -277,8 +272,7 @@ class LedgersSubscription(RequestModel):
 
 
 class Level3Subscription(RequestModel):
-    """Parameters of a subscription to `level3`. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    """Parameters of a subscription to `level3`. Experimental."""
 
     asset_class: Literal["spot", "derivatives"]
     """The market that is meant, `spot` or `derivatives`. Kraken offers derivatives today and plans spot for the
@@ -316,8 +310,7 @@ class OhlcSubscription(RequestModel):
 
 
 class OrderConditional(RequestModel):
-    """Closing order that each fill of this order brings into being. Experimental: taken over by analogy, not from
-    Kraken's documentation."""
+    """Closing order that each fill of this order brings into being. Experimental."""
 
     order_type: Literal[
         "limit",
@@ -354,8 +347,7 @@ class OrderTriggers(RequestModel):
     positive offset."""
     price_type: Literal["static", "pct", "quote"] | None = None
     """What `price` means: a price (`static`, the default), or an offset in percent (`pct`) or in the quote currency
-    (`quote`). Trailing types need an offset. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    (`quote`). Trailing types need an offset. Experimental."""
 
 
 class PositionsSubscription(RequestModel):
@@ -373,8 +365,7 @@ class QuotesSubscription(RequestModel):
     """Parameters of a subscription to `quotes`."""
 
     asset_class: Literal["derivatives"]
-    """The market that is meant; always `derivatives`. Experimental: taken over by analogy, not from Kraken's
-    documentation."""
+    """The market that is meant; always `derivatives`. Experimental."""
     snapshot: StrictBool | None = None
     """Whether to send what is open first."""
 
@@ -385,8 +376,7 @@ class RfqsSubscription(RequestModel):
     asset_class: Literal["derivatives"]
     """The market that is meant; always `derivatives`."""
     snapshot: StrictBool | None = None
-    """Whether to send all open RFQs first; true when left out. Experimental: taken over by analogy, not from
-    Kraken's documentation."""
+    """Whether to send all open RFQs first; true when left out. Experimental."""
 
 
 class TickerSubscription(RequestModel):
