@@ -104,10 +104,10 @@ class Builder:
         for document in self.documents:
             if any(operations(document)):
                 self._rest(document)
-            elif any(channels(document)):
+            elif self._has_clients(document):
                 self._websocket(document)
         for document in self.documents:
-            if any(channels(document)):
+            if self._has_clients(document):
                 self._check_websocket(document)
             if "x-kraken-tiers" in document.data:
                 product = self.products[document.name.split("/", 1)[0]]
@@ -118,6 +118,12 @@ class Builder:
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
+
+    def _has_clients(self, document: Document) -> bool:
+        """Whether WebSocket clients are made from a document: not where a product speaks a dialect that they do not."""
+        folder = document.name.split("/", 1)[0]
+        dialects = {each.name.split("/", 1)[0] for each in self.documents if "x-kraken-dialect" in each.data}
+        return any(channels(document)) and folder not in dialects
 
     def _lookups(self, product: Product) -> None:
         """How orders are found again after a lost reply."""
@@ -544,7 +550,7 @@ class Builder:
             unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
             pace=self._pace(document, at, raw, fields),
             rate_counter=raw.get("x-kraken-rate-counter"),
-            reports_gaps=raw.get("x-kraken-gap") == "report",
+            reports_gaps=raw.get("x-kraken-sequence", {}).get("gap") == "report",
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:

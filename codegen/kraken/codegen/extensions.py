@@ -34,6 +34,25 @@ _NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 
 _CERTAINTY: Json = _enum("documented", "seen", "implied")
 
+
+
+def _object(required: Json, optional: Json | None = None) -> Json:
+    """An object that has nothing else."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "additionalProperties": False,
+        "properties": {**required, **(optional or {})},
+    }
+
+
+_ANSWERS: Json = _object({"granted": _TEXT, "refused": _TEXT})
+_CREDENTIALS: Json = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": _enum("key", "challenge", "signed-challenge"),
+}
+
 _COUNTER: Json = {
     "type": "object",
     "required": ["maximum", "decay"],
@@ -287,6 +306,44 @@ EXTENSIONS: tuple[Extension, ...] = (
         _TEXT,
         "What to use instead of a deprecated operation; a channel or method that has it counts as deprecated.",
     ),
+    # ------------------------------------------------------------------ documents about a protocol
+    Extension(
+        "x-kraken-dialect",
+        ("document",),
+        {
+            "type": "object",
+            "required": ["requests", "replies", "frames"],
+            "additionalProperties": False,
+            "properties": {
+                "requests": _object(
+                    {"method": _TEXT, "channel": _TEXT, "parameters": _enum("flat", "nested")}, {"id": _TEXT}
+                ),
+                "replies": _object(
+                    {"subscribe": _ANSWERS, "unsubscribe": _ANSWERS, "match": {"type": "array", "items": _TEXT}},
+                    {"errors": _object({"methods": _TEXTS, "words": _TEXT}), "greeting": _TEXT},
+                ),
+                "frames": _object({"channel": _TEXT}, {"snapshot": _TEXT}),
+                "challenge": _object(
+                    {"method": _TEXT, "sends": _CREDENTIALS, "gives": _TEXT, "adds": _CREDENTIALS}
+                ),
+                "keepalive": _object({"ping": _enum("protocol", "method"), "seconds": {"type": "integer", "minimum": 1}}),
+                "limits": _object(
+                    {
+                        "connections": {"type": "integer", "minimum": 1},
+                        "requests": {"type": "integer", "minimum": 1},
+                        "seconds": {"type": "integer", "minimum": 1},
+                    }
+                ),
+            },
+        },
+        "How the WebSocket of a product speaks where it does not speak as Spot's v2. `requests`: the members with the name of the "
+        "`method` and of the `channel`, whether parameters stand beside them (`flat`) or in `params` (`nested`), the member with an `id`. "
+        "`replies`: the methods that grant and refuse; the members by which a reply without an id is matched, besides method and channel; "
+        "the methods of `errors` that name no channel, with the member that holds the `words`; the `greeting` after connecting. `frames`: "
+        "the member with the channel, and what is appended to its name in a `snapshot`. `challenge`: the method that asks for it, what it "
+        "`sends`, the member that it `gives`, and what private requests then carry (`adds`). `keepalive`: within how many `seconds` "
+        "a ping must be sent. `limits`: `connections` at a time, and `requests` within some `seconds` on each.",
+    ),
     # ------------------------------------------------------------------ channels and methods
     Extension(
         "x-kraken-certainty",
@@ -343,11 +400,21 @@ EXTENSIONS: tuple[Extension, ...] = (
         "that are parameters of the subscription too also tell which stream an item belongs to.",
     ),
     Extension(
-        "x-kraken-gap",
+        "x-kraken-sequence",
         ("channel",),
-        _enum("resubscribe", "report"),
-        "What a gap in the `sequence` of the frames leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the gap is "
-        "only reported, because no snapshot would bring back what is missing.",
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {
+                "field": _NAME,
+                "per": {"type": "array", "items": _NAME, "minItems": 1},
+                "gap": _enum("resubscribe", "report"),
+            },
+        },
+        "How frames, or the items in them, are numbered: the `field` with the number (`sequence` when left out), which counts up by one for each "
+        "value of the fields `per`, and what a `gap` leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the "
+        "gap is only reported, because no snapshot would bring back what is missing. A frame with a `sequence` needs no key.",
     ),
     Extension(
         "x-kraken-pace",
@@ -444,6 +511,12 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"attempts": {"type": "integer"}, "seconds": {"type": "integer"}},
         },
         "How many connection attempts Kraken allows within a time; the client keeps below.",
+    ),
+    Extension(
+        "x-kraken-sandbox",
+        ("server",),
+        {"const": True},
+        "Kraken's test environment, for clients that are made with `sandbox=True`.",
     ),
     Extension(
         "x-kraken-on-demand",
