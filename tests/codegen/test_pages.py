@@ -98,7 +98,11 @@ def test_what_is_in_the_catalogue_can_be_called(catalogue: list[dict[str, Any]])
     """By its name, in both colours, with types and a docstring; deprecated entries say what to use instead."""
     clients: list[Any] = [SpotClient(), SpotAsyncClient()]
     for entry in catalogue:
-        owners = [getattr(client, entry["group"]) for client in clients] if entry["kind"] == "rest" else [SOCKETS[entry["product"]]]
+        owners = (
+            [getattr(client, entry["group"]) for client in clients]
+            if entry["kind"] == "rest"
+            else [SOCKETS[entry["product"]]]
+        )
         for owner in owners:
             method = getattr(owner, entry["name"])
             signature = inspect.signature(method)

@@ -110,7 +110,7 @@ def test_the_events_of_one_order(emulator: Emulator, account: Account, level3: S
     emulator.fill(order, "0.005")
     assert last() == [("modify", order, "68012.4", "0.01500000")]
     account.call("AmendOrder", txid=order, order_qty="0.03")
-    assert [event[0] for event in last()] == ["delete", "add"]
+    assert last() == [("modify", order, "68012.4", "0.02500000")]
     account.call("AmendOrder", txid=order, order_qty="0.01")
     assert last() == [("modify", order, "68012.4", "0.00500000")]
     account.call("AmendOrder", txid=order, limit_price="68012.3")
@@ -122,6 +122,20 @@ def test_the_events_of_one_order(emulator: Emulator, account: Account, level3: S
     assert [event[0] for event in moved] == ["delete", "add", "add"], "an order of the next price comes into the depth"
     account.call("CancelOrder", txid=order)
     assert last() == [("delete", order, "68012.3", "0.00500000")]
+
+
+def test_an_order_that_grows_queues_behind_the_others(account: Account, level3: Socket) -> None:
+    first, second = account.limit(price="68012.4"), account.limit(price="68012.4")
+    level3.ask("subscribe", channel="level3", symbol=["BTC/USD"])
+    orders = TextOrders(10)
+    orders.apply(frames_until_pong(level3, "level3")[0]["data"][0])
+    account.call("AmendOrder", txid=first, order_qty="0.02")
+    (frame,) = frames_until_pong(level3, "level3")
+    (event,) = frame["data"][0]["bids"]
+    assert (event["event"], event["order_id"]) == ("modify", first)
+    orders.apply(frame["data"][0])
+    assert [each["order_id"] for each in orders.queue("bids", "68012.4")] == [second, first]
+    assert orders.checksum() == frame["data"][0]["checksum"]
 
 
 def test_an_amend_that_is_refused_leaves_the_order_in_its_place(account: Account, level3: Socket) -> None:

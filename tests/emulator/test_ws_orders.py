@@ -108,6 +108,7 @@ def test_the_dead_mans_switch() -> None:
             token = account.call("GetWebSocketsToken")["token"]
             with connect(f"{emulator.spot_ws_auth_url}/v2") as connection:
                 socket = Socket(connection, token)
+                socket.result("subscribe", channel="executions", snap_orders=False)
                 armed = socket.result("cancel_all_orders_after", timeout=60)
                 assert armed == {"currentTime": "2027-01-15T08:00:00Z", "triggerTime": "2027-01-15T08:01:00Z"}
                 now[0] += 59 * 10**9

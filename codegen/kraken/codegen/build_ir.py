@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .account import KEY as ACCOUNT
+from .account import AccountBuilder
 from .check import document_kind, find_reference
 from .ir import (
     CERTAIN,
@@ -149,7 +151,7 @@ class Builder:
 
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
-        product = self.products[document.data["x-kraken-product"]]
+        product = self._product(document)
         known = [
             operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
             for each in self.products.values()
@@ -163,11 +165,13 @@ class Builder:
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
             self._problem(document, ("channels",), f"{product.name}: only methods", "at least one channel")
+        if ACCOUNT in document.data:
+            product.account = AccountBuilder(self, document, product).build()
 
     # ------------------------------------------------------------------ REST
 
     def _product(self, document: Document) -> Product:
-        self._home = document.data["x-kraken-product"]
+        self._home, self._certainty = document.data["x-kraken-product"], ""
         return self.products.setdefault(self._home, Product(self._home))
 
     def _rest(self, document: Document) -> None:
@@ -278,6 +282,9 @@ class Builder:
             "x-kraken-one-of": [name for group in raw.get("x-kraken-one-of", []) for name in group],
             "x-kraken-unsubscribe": raw.get("x-kraken-unsubscribe", []),
             "x-kraken-replies": raw.get("x-kraken-replies", {}).get("per", []),
+            "x-kraken-dead-mans-switch": [switch["argument"]]
+            if (switch := raw.get("x-kraken-dead-mans-switch"))
+            else [],
             "x-kraken-pagination": [paging["parameter"]]
             if isinstance(paging := raw.get("x-kraken-pagination"), dict)
             else [],
@@ -584,6 +591,7 @@ class Builder:
             client_order_id_rows=client_id.get("rows", ""),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
+            switch=self._switch(document, at, raw, self._deref(home, frame_at, result or {})[2]),
             **self._charge(document, product, at, raw),
         )
 
@@ -609,12 +617,25 @@ class Builder:
             "placed": tuple(charged.get("placed", ())),
         }
 
+    def _switch(self, document: Document, at: Pointer, raw: Json, result: Json) -> Json | None:
+        """How a method is used as a dead man's switch; its argument is checked with the other names."""
+        key: Json | None = raw.get("x-kraken-dead-mans-switch")
+        names = [python_name(wire, item.get("x-kraken-name")) for wire, item in result.get("properties", {}).items()]
+        if key is not None and key["moment"] not in names:
+            what = f"x-kraken-dead-mans-switch: no field {key['moment']!r} in the result"
+            self._problem(document, (*at, "x-kraken-dead-mans-switch"), what, ", ".join(names))
+        return key
+
+    def units(self, unit: str) -> int:
+        """How many of a unit of moments make a second; 0 for any other unit."""
+        return TIMES.get(unit, 0)
+
     def _pace(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> Json | None:
         pace: Json | None = raw.get("x-kraken-pace")
         if pace is not None and pace["parameter"] not in {field.wire for field in fields}:
             what = f"x-kraken-pace: no parameter {pace['parameter']!r}"
             self._problem(document, (*at, "x-kraken-pace"), what, ", ".join(field.wire for field in fields))
-        return pace
+        return pace and {key: value for key, value in pace.items() if key != "tiers"}
 
     def _check_key(self, document: Document, at: Pointer, overflow: Json, item: Json) -> None:
         """The fields that tell items apart must be there."""

@@ -35,6 +35,15 @@ _NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
 _CERTAINTY: Json = _enum("documented", "seen", "implied")
 
 
+_COUNTER: Json = {
+    "type": "object",
+    "required": ["maximum", "decay"],
+    "additionalProperties": False,
+    "properties": {"maximum": {"type": "number"}, "decay": {"type": "number", "exclusiveMinimum": 0}},
+}
+
+_WORDS: Json = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
+
 
 def _object(required: Json, optional: Json | None = None) -> Json:
     """An object that has nothing else."""
@@ -46,19 +55,23 @@ def _object(required: Json, optional: Json | None = None) -> Json:
     }
 
 
-_ANSWERS: Json = _object({"granted": _TEXT, "refused": _TEXT})
-_CREDENTIALS: Json = {
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": _enum("key", "challenge", "signed-challenge"),
-}
+_ANSWERS: Json = _object({"accepted": _TEXTS, "refused": _TEXTS})
 
-_COUNTER: Json = {
-    "type": "object",
-    "required": ["maximum", "decay"],
-    "additionalProperties": False,
-    "properties": {"maximum": {"type": "number"}, "decay": {"type": "number", "exclusiveMinimum": 0}},
-}
+_LOOKUP: Json = _object(
+    {
+        "operation": _TEXT,
+        "argument": _NAME,
+        "fields": {
+            "type": "object",
+            "additionalProperties": _object({"field": _TEXT}, {"values": _WORDS, "spelling": _enum("symbol")}),
+            "minProperties": 1,
+        },
+    },
+    {"arguments": {"type": "object"}},
+)
+_STATE: Json = _object(
+    {"name": _TEXT, "description": _TEXT, "without": {"type": "array", "items": _NAME}}, {"descriptions": _WORDS}
+)
 
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
@@ -97,6 +110,47 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "The rate limits of each verification tier: how high the counters may stand, by how much they fall per second, and how many "
         "orders may be open on a pair.",
+    ),
+    Extension(
+        "x-kraken-account",
+        ("document",),
+        _object(
+            {
+                "orders": _object(
+                    {
+                        "channel": _NAME,
+                        "subscribe": {"type": "object"},
+                        "state": _STATE,
+                        "key": _NAME,
+                        "client_key": _NAME,
+                        "status": _NAME,
+                        "closed": {**_TEXTS, "minItems": 1},
+                        "event": _NAME,
+                        "time": _NAME,
+                        "ended": _LOOKUP,
+                    }
+                ),
+                "fills": _object({"events": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}),
+                "balances": _object(
+                    {
+                        "channel": _NAME,
+                        "subscribe": {"type": "object"},
+                        "state": _STATE,
+                        "key": _NAME,
+                        "amount": _NAME,
+                        "wallets": _NAME,
+                        "wallet": _WORDS,
+                    }
+                ),
+            }
+        ),
+        "What the state of an account is put together from. `orders`: the channel and what it must be subscribed with; the struct of an "
+        "order's `state`, which has the fields of an item `without` those of one fill, and `descriptions` of its own where they say something else there; the fields with the order's `key`, the client's own "
+        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`. `fills`: the `events` "
+        "that are fills, the field with the fill's `key`, the call that gives the `missed` ones since a moment. "
+        "`balances`: likewise; `amount` is the total in a snapshot and that of one wallet in an update, `wallet` the fields that name a "
+        "wallet in a snapshot with those of an update. `fields` of a call: the item's field, and the result's (`@key` for the key of "
+        "an entry), with the item's `values` for the result's where they differ; Unix times become text, and a pair's name the `symbol`.",
     ),
     Extension(
         "x-kraken-envelope",
@@ -310,23 +364,18 @@ EXTENSIONS: tuple[Extension, ...] = (
     Extension(
         "x-kraken-dialect",
         ("document",),
-        {
-            "type": "object",
-            "required": ["requests", "replies", "frames"],
-            "additionalProperties": False,
-            "properties": {
-                "requests": _object(
-                    {"method": _TEXT, "channel": _TEXT, "parameters": _enum("flat", "nested")}, {"id": _TEXT}
-                ),
-                "replies": _object(
-                    {"subscribe": _ANSWERS, "unsubscribe": _ANSWERS, "match": {"type": "array", "items": _TEXT}},
-                    {"errors": _object({"methods": _TEXTS, "words": _TEXT}), "greeting": _TEXT},
-                ),
-                "frames": _object({"channel": _TEXT}, {"snapshot": _TEXT}),
-                "challenge": _object(
-                    {"method": _TEXT, "sends": _CREDENTIALS, "gives": _TEXT, "adds": _CREDENTIALS}
-                ),
-                "keepalive": _object({"ping": _enum("protocol", "method"), "seconds": {"type": "integer", "minimum": 1}}),
+        _object(
+            {"verb": _TEXT, "parameters": {"type": "string"}, "number": {"type": "string"}, "channel": _TEXT},
+            {
+                "ping": {"type": "string"},
+                "replies": {"type": "object", "additionalProperties": _ANSWERS, "minProperties": 1},
+                "errors": _TEXTS,
+                "words": _TEXT,
+                "greeting": _TEXT,
+                "snapshot": _TEXT,
+                "challenge": _object({"verb": _TEXT, "key": _TEXT, "reply": _TEXT, "original": _TEXT, "signed": _TEXT}),
+                "keepalive": {"type": "integer", "minimum": 1},
+                "heartbeat": _NAME,
                 "limits": _object(
                     {
                         "connections": {"type": "integer", "minimum": 1},
@@ -335,14 +384,15 @@ EXTENSIONS: tuple[Extension, ...] = (
                     }
                 ),
             },
-        },
-        "How the WebSocket of a product speaks where it does not speak as Spot's v2. `requests`: the members with the name of the "
-        "`method` and of the `channel`, whether parameters stand beside them (`flat`) or in `params` (`nested`), the member with an `id`. "
-        "`replies`: the methods that grant and refuse; the members by which a reply without an id is matched, besides method and channel; "
-        "the methods of `errors` that name no channel, with the member that holds the `words`; the `greeting` after connecting. `frames`: "
-        "the member with the channel, and what is appended to its name in a `snapshot`. `challenge`: the method that asks for it, what it "
-        "`sends`, the member that it `gives`, and what private requests then carry (`adds`). `keepalive`: within how many `seconds` "
-        "a ping must be sent. `limits`: `connections` at a time, and `requests` within some `seconds` on each.",
+        ),
+        "How the WebSocket of a product speaks where it does not speak as Spot's v2. The member of a request that says what is wanted "
+        "(`verb`), that with the `parameters` (empty where they stand beside the verb), that with a `number` which replies repeat (empty "
+        "where there is none), and that with the `channel`, of requests and of frames. The method that any socket answers (`ping`; empty "
+        "where pings of the protocol have to do). Without numbers: the verbs of `replies` to each verb, and of `errors` that do not say what "
+        "they refuse; the member of a refusal with its `words`. The verb of the `greeting` after connecting. What is appended to the "
+        "channel's name in a `snapshot`. The `challenge` of private requests: its verb, the member with the `key`, that of the `reply` which is "
+        "to be signed, and the members with the `original` and the `signed` one. Within how many seconds a ping must be sent (`keepalive`), "
+        "and the channel that is a `heartbeat`. `limits`: `connections` at a time, and `requests` within some `seconds` on each.",
     ),
     # ------------------------------------------------------------------ channels and methods
     Extension(
@@ -428,10 +478,11 @@ EXTENSIONS: tuple[Extension, ...] = (
                 "costs": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1},
                 "unless_given": {"type": "integer", "minimum": 1},
                 "per_second": {"type": "integer", "minimum": 1},
+                "tiers": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1},
             },
         },
         "What subscribing costs per symbol, by the value of a parameter or `unless_given` without it, and what may be spent per second; "
-        "the client waits where it must.",
+        "the client waits where it must. `tiers` may spend more.",
     ),
     Extension(
         "x-kraken-charged-as",
@@ -495,6 +546,13 @@ EXTENSIONS: tuple[Extension, ...] = (
         "A method that answers once per element of these list parameters.",
     ),
     Extension(
+        "x-kraken-dead-mans-switch",
+        ("channel",),
+        _object({"argument": _NAME, "seconds": {"type": "integer", "minimum": 3}, "moment": _NAME}),
+        "A method that has all orders cancelled unless it is called again in time: the `argument` that takes the seconds, 0 to switch it "
+        "off; how many `seconds` Kraken advises; the result's field with the `moment` at which it fires.",
+    ),
+    Extension(
         "x-kraken-token",
         ("server",),
         _TEXT,
@@ -517,6 +575,18 @@ EXTENSIONS: tuple[Extension, ...] = (
         ("server",),
         {"const": True},
         "Kraken's test environment, for clients that are made with `sandbox=True`.",
+    ),
+    Extension(
+        "x-kraken-idle-close",
+        ("server",),
+        {
+            "type": "object",
+            "required": ["seconds", "kept_by"],
+            "additionalProperties": False,
+            "properties": {"seconds": {"type": "integer", "minimum": 1}, "kept_by": _enum("requests", "subscriptions")},
+        },
+        "After how long Kraken closes a connection on which nothing is subscribed; whether any request keeps it open for "
+        "that time, or `subscriptions` only.",
     ),
     Extension(
         "x-kraken-on-demand",

@@ -241,6 +241,8 @@ class Method:
     replies_per: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
+    switch: Json | None = None
+    """How it is used as a dead man's switch."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
@@ -321,6 +323,92 @@ class Socket:
     """Whether it is opened when it is first needed, not at the start."""
 
 
+@dataclass(frozen=True)
+class TakenField:
+    """A field of a stream's item, from a field of a REST result."""
+
+    name: str
+    source: str
+    """`@key` for the key of the entry."""
+    values: Json | None = None
+    """The item's words for the result's."""
+    per_second: int = 0
+    """For a moment: how many of the result's units make a second."""
+    is_pair: bool = False
+
+
+@dataclass(frozen=True)
+class AccountLookup:
+    """A REST call that tells what a stream did not."""
+
+    operation: str
+    group: str
+    call: str
+    argument: str
+    fields: tuple[TakenField, ...]
+    arguments: Json
+    most: int
+    """How many the argument takes at once; 0 where it is no list."""
+    per_second: int
+
+
+@dataclass(frozen=True)
+class OrderState:
+    """What orders are put together from."""
+
+    constant: str
+    """Name of the channel's constant."""
+    parameters: Json
+    item: str
+    """Name of the items' struct."""
+    state: str
+    """Name of the struct of an order."""
+    key: str
+    client_key: str
+    status: str
+    closed: tuple[str, ...]
+    event: str
+    time: str
+    ended: AccountLookup
+
+
+@dataclass(frozen=True)
+class FillState:
+    """Which events of orders are fills."""
+
+    events: tuple[str, ...]
+    key: str
+    missed: AccountLookup
+
+
+@dataclass(frozen=True)
+class BalanceState:
+    """What balances are put together from."""
+
+    constant: str
+    parameters: Json
+    item: str
+    state: str
+    part: str
+    """Name of the struct of a wallet."""
+    key: str
+    amount: str
+    wallets: str
+    wallet: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the state of an account is put together from."""
+
+    orders: OrderState
+    fills: FillState
+    balances: BalanceState
+    permissions: tuple[str, ...]
+    url: str
+    """Kraken's page about the orders."""
+
+
 @dataclass
 class Product:
     """Everything about one product."""
@@ -342,6 +430,12 @@ class Product:
     """Names of assets that the WebSocket spells otherwise."""
     sockets: dict[str, Socket] = field(default_factory=dict)
     websocket_sources: list[str] = field(default_factory=list)
+    account: Account | None = None
+
+    @property
+    def switch(self) -> Method | None:
+        """The method that is a dead man's switch."""
+        return next((method for method in self.methods if method.switch is not None), None)
 
 
 _METHODS_OF_MODELS = frozenset(

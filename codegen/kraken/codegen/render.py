@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import docstrings
-from .ir import Channel, Group, Method, ModelModule, Operation, Product, pascal
+from .ir import Account, AccountLookup, Channel, Group, Method, ModelModule, Operation, Product, pascal
 from .load import Document
 from .models import message_structs, request_models, response_models
 
@@ -59,6 +59,7 @@ def _environment() -> Environment:
         channel_fields=_channel_fields,
         method_fields=_method_fields,
         method_result=_method_result,
+        account_fields=_account_fields,
         quoted=_quoted,
         literal=_source,
     )
@@ -234,6 +235,61 @@ def _method_result(method: Method) -> str:
     return f"list[{single}]" if method.replies_per else single
 
 
+def _account_fields(account: Account, module: str) -> str:
+    """The constant that says what the state of an account is put together from."""
+    orders, fills, balances = account.orders, account.fills, account.balances
+    values: dict[str, dict[str, Any]] = {
+        "OrderFeed": {
+            "parameters": orders.parameters,
+            "item": f"{module}:{orders.item}",
+            "state": f"{module}:{orders.state}",
+            "key": orders.key,
+            "client_key": orders.client_key,
+            "status": orders.status,
+            "closed": orders.closed,
+            "event": orders.event,
+            "time": orders.time,
+        },
+        "FillFeed": {"events": fills.events, "key": fills.key},
+        "BalanceFeed": {
+            "parameters": balances.parameters,
+            "state": f"{module}:{balances.state}",
+            "part": f"{module}:{balances.part}",
+            "key": balances.key,
+            "amount": balances.amount,
+            "wallets": balances.wallets,
+            "wallet": balances.wallet,
+        },
+    }
+    texts = {name: _keywords(each, {}) for name, each in values.items()}
+    return (
+        f"OrderFeed({orders.constant}, {texts['OrderFeed']}, ended={_account_lookup(orders.ended)}), "
+        f"FillFeed({texts['FillFeed']}, missed={_account_lookup(fills.missed)}), "
+        f"BalanceFeed({balances.constant}, {texts['BalanceFeed']})"
+    )
+
+
+def _account_lookup(lookup: AccountLookup) -> str:
+    defaults: dict[str, Any] = {"values": None, "per_second": 0, "is_pair": False}
+    fields = [
+        _call(
+            "Taken",
+            _source(each.name),
+            _source(each.source),
+            _keywords({name: getattr(each, name) for name in defaults}, defaults),
+        )
+        for each in lookup.fields
+    ]
+    further = {"arguments": lookup.arguments, "most": lookup.most, "per_second": lookup.per_second}
+    names = map(_source, (lookup.group, lookup.call, lookup.argument))
+    options = _keywords(further, {"arguments": {}, "most": 0, "per_second": 1})
+    return _call("Lookup", *names, f"({', '.join(fields)},)", options)
+
+
+def _call(name: str, *arguments: str) -> str:
+    return f"{name}({', '.join(filter(None, arguments))})"
+
+
 class Renderer:
     """Renders all files of all products. Names are paths below the `generated` folder."""
 
@@ -390,6 +446,8 @@ class Renderer:
         texts = [str(field.type) for each in shown for field in each.fields]
         texts += [f"{channel.item} {channel.message}" for channel in product.channels]
         texts += [_method_result(method) for method in product.methods]
+        if product.account is not None:
+            texts += [product.account.orders.state, product.account.balances.state]
         imports = _named_imports(texts, _classes(product), skip=("Sequence", "Mapping", "Any"))
         self._write(
             f"{product.name}/websocket.py",

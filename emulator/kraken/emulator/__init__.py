@@ -5,7 +5,7 @@
 ...     print(emulator.spot_url, emulator.key)
 """
 
-from kraken.emulator.control import Emulator, Recorded, Subaccount, Subscribed
+from kraken.emulator.control import BookOrder, Depth, Emulator, Orders, Recorded, Subaccount, Subscribed
 from kraken.emulator.faults import Faults
 
-__all__ = ["Emulator", "Faults", "Recorded", "Subaccount", "Subscribed"]
+__all__ = ["BookOrder", "Depth", "Emulator", "Faults", "Orders", "Recorded", "Subaccount", "Subscribed"]

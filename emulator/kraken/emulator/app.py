@@ -54,7 +54,9 @@ class App:
         answers: What answers the REST operations, by operation id; the others answer with their canned example.
         pass_time: Does what is due, before each request.
         servers: Names of the WebSocket servers by port: ``public``, ``private`` and ``level3``.
-        abort: Resets the connection with a client address.
+        abort: Resets the connection with a client address, or ends it in an orderly way behind the bytes that it is
+            given.
+        banned: Whether one more WebSocket handshake is one too many.
         connection_id: Makes connection ids.
     """
 
@@ -64,8 +66,9 @@ class App:
         answers: Mapping[str, Answer],
         pass_time: Callable[[], None],
         servers: Mapping[int, str],
-        abort: Callable[[tuple[str, int]], None],
+        abort: Callable[[tuple[str, int], bytes], None],
         connection_id: Callable[[], int],
+        banned: Callable[[], bool],
     ) -> None:
         self.sessions: set[Session] = set()
         self.silent = False
@@ -76,6 +79,7 @@ class App:
         self._servers = servers
         self._abort = abort
         self._connection_id = connection_id
+        self._banned = banned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -137,7 +141,7 @@ class App:
             await _disconnected(request)
         elif fault in ("reset-before", "accept-then-reset"):
             assert request.client is not None
-            self._abort((request.client.host, request.client.port))
+            self._abort((request.client.host, request.client.port), b"")
             await _disconnected(request)
         elif fault == "accept-then-garbage" and response is not None:
             whole = bytes(response.body)
@@ -151,8 +155,10 @@ class App:
         assert websocket.client is not None
         client = (websocket.client.host, websocket.client.port)
         fault = self._services.faults.take(CONNECT)
-        if fault == "reset-before":
-            self._abort(client)
+        if self._banned():
+            await websocket.send_denial_response(HTMLResponse(_GATEWAY_PAGE.format(status=429), 429))
+        elif fault == "reset-before":
+            self._abort(client, b"")
         elif fault == "hang-before":
             await websocket.receive()
             await websocket.receive()
@@ -165,7 +171,9 @@ class App:
     async def _serve(self, websocket: WebSocket, client: tuple[str, int]) -> None:
         await websocket.accept()
         server = self._servers[websocket.scope["server"][1]]
-        session = Session(self._services, websocket, server, self._connection_id(), lambda: self._abort(client))
+        session = Session(
+            self._services, websocket, server, self._connection_id(), lambda last: self._abort(client, last)
+        )
         session.silent = self.silent
         self.sessions.add(session)
         try:

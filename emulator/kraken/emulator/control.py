@@ -13,6 +13,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import uvicorn
@@ -35,7 +36,7 @@ from kraken.emulator.faults import Faults
 from kraken.emulator.funding import Funding
 from kraken.emulator.handlers import bind
 from kraken.emulator.instruments import Instruments, Pair
-from kraken.emulator.limits import Limits
+from kraken.emulator.limits import Limits, Window
 from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.rates import Rates
 from kraken.emulator.records import order_row
@@ -45,15 +46,17 @@ from kraken.emulator.spot_feeds import Feeds
 from kraken.emulator.spot_funding import SpotFunding
 from kraken.emulator.spot_funding_beta import SpotFundingBeta
 from kraken.emulator.spot_rest import HANDLERS, SpotRest
-from kraken.emulator.spot_ws import Services
+from kraken.emulator.spot_ws import Services, Session
+from kraken.emulator.wire import SECOND, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
+    from kraken.emulator.book import BookSide
     from kraken.emulator.handlers import Answer
-    from kraken.emulator.orders import Order, Side
+    from kraken.emulator.orders import Event, Order, Side
 
 T = TypeVar("T")
 
@@ -66,7 +69,7 @@ _SECRETS = ("otp", "token")
 REMEMBERED = 10_000
 """Requests that are remembered."""
 _PULSE = 0.1
-"""Seconds between looks at what is due while the market stands still."""
+"""Most seconds between two looks at what is due."""
 
 
 class Recorded(NamedTuple):
@@ -86,6 +89,30 @@ class Subscribed(NamedTuple):
     channel: str
     symbol: str | None
     options: Mapping[str, Any]
+
+
+class Depth(NamedTuple):
+    """A book as the exchange has it, best price first: prices in the quote asset, visible quantities in the base asset,
+    both with the digits of the wire."""
+
+    bids: list[tuple[Decimal, Decimal]]
+    asks: list[tuple[Decimal, Decimal]]
+
+
+class BookOrder(NamedTuple):
+    """An order in a book."""
+
+    order_id: str
+    price: Decimal
+    volume: Decimal
+    """What the book shows of it, in the base asset."""
+
+
+class Orders(NamedTuple):
+    """The orders of a book in the sequence in which they would trade."""
+
+    bids: list[BookOrder]
+    asks: list[BookOrder]
 
 
 class Subaccount(NamedTuple):
@@ -114,7 +141,11 @@ class Emulator:
         level3_port: Port of the WebSocket with single orders; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
-        tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits.
+        tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits, save
+            that of subscribing to single orders, which always holds.
+        connection_limit: Whether too many WebSocket handshakes are refused, as Kraken's specs say, and that for as
+            long again.
+        message_rate: Messages per second that a WebSocket connection may send; None for any number.
 
     Raises:
         ValueError: there is no such tier.
@@ -134,6 +165,8 @@ class Emulator:
         specs: Path | None = None,
         otp: str | None = None,
         tier: str | None = None,
+        connection_limit: bool = False,
+        message_rate: int | None = None,
     ) -> None:
         folder = specs or specs_folder()
         spot = load(folder, "spot")
@@ -149,6 +182,7 @@ class Emulator:
         self._earn = Earn(self._exchange)
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
+        self._pulse = min(_PULSE, heartbeat_interval)
         self._ports = (port, auth_port, level3_port)
         self._connection_ids = random.Random(f"connections {seed}")
         self._app: App
@@ -165,8 +199,14 @@ class Emulator:
             keys=self._keys,
             faults=self.faults,
             record=self._record,
-            heartbeat=heartbeat_interval,
+            heartbeat=int(heartbeat_interval * SECOND),
+            tier=tier,
+            message_rate=message_rate,
         )
+        server = spot.servers["public"]
+        self._handshakes = Window(server.attempts, server.seconds) if connection_limit else None
+        self._ban = server.seconds * SECOND
+        self._banned_until = 0
         self.key = self._keys.key
         """The API key of the emulated account."""
         self.secret = self._keys.secret
@@ -207,6 +247,7 @@ class Emulator:
             {public: "public", private: "private", level3: "level3"},
             self._abort,
             lambda: self._connection_ids.getrandbits(64),
+            self._banned,
         )
         ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(sockets, ready), name="kraken-emulator", daemon=True)
@@ -275,29 +316,33 @@ class Emulator:
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets)
-        pulse = asyncio.ensure_future(self._pulse())
+        repeated = [asyncio.ensure_future(_repeat(self._pulse, self._pass_time))]
+        if self._interval:
+            repeated.append(asyncio.ensure_future(_repeat(self._interval, self._market.step)))
         ready.set_result(None)
         await self._finish.wait()
-        pulse.cancel()
+        for task in repeated:
+            task.cancel()
         for server in self._server.servers:
             server.close()
-        self._reset(lambda _client: True)
+        for transport in self._transports(lambda _client: True):
+            _reset(transport)
         await asyncio.sleep(0)
-
-    async def _pulse(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval or _PULSE)
-            try:
-                self._pass_time()
-                if self._interval:
-                    self._market.step()
-            except Exception:
-                LOGGER.exception("the market stumbled")
 
     def _pass_time(self) -> None:
         self._exchange.pass_time()
         self._funding.pass_time()
         self._earn.pass_time()
+        for session in self._app.sessions:
+            session.pass_time()
+
+    def _banned(self) -> bool:
+        if self._handshakes is None:
+            return False
+        now = self._exchange.now()
+        if now >= self._banned_until and not self._handshakes.take(1, now):
+            self._banned_until = now + self._ban
+        return now < self._banned_until
 
     # ------------------------------------------------------------------ what happened
 
@@ -348,7 +393,56 @@ class Emulator:
             }
         )
 
+    def book(self, pair: str, depth: int | None = None) -> Depth:
+        """The book of a pair.
+
+        Args:
+            pair: The pair, in any spelling.
+            depth: How many prices of each side; all when left out.
+
+        Raises:
+            ValueError: there is no such pair.
+        """
+
+        def look() -> Depth:
+            book = self._exchange.books[self._pair(pair).name]
+            return Depth(
+                *([_exact(book.pair, *level) for level in side.levels(depth)] for side in (book.bids, book.asks))
+            )
+
+        return self._call(look)
+
+    def book_orders(self, pair: str, depth: int | None = None) -> Orders:
+        """The single orders in the book of a pair.
+
+        Args:
+            pair: The pair, in any spelling.
+            depth: At how many prices of each side; at all when left out.
+
+        Raises:
+            ValueError: there is no such pair.
+        """
+
+        def look() -> Orders:
+            book = self._exchange.books[self._pair(pair).name]
+            return Orders(*(_orders(book.pair, side, depth) for side in (book.bids, book.asks)))
+
+        return self._call(look)
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have a function called with everything that happens on the exchange, before subscribers are told.
+
+        Args:
+            listener: Takes the event, in the server's thread. It may ask the emulator for its state.
+        """
+        self._call(lambda: self._exchange.listeners.insert(0, listener))
+
     # ------------------------------------------------------------------ the market
+
+    def pass_time(self) -> None:
+        """Do what is due by the clock: heartbeats, orders that expire, connections that nobody uses. It also happens by
+        itself some times a second; a clock that is moved by hand makes this the way to have it done at once."""
+        self._call(self._pass_time)
 
     def tick(self, times: int = 1, pair: str | None = None) -> None:
         """Let the market act.
@@ -484,20 +578,50 @@ class Emulator:
 
     # ------------------------------------------------------------------ trouble
 
-    def drop_connections(self) -> int:
-        """Reset all WebSocket connections, without a closing handshake.
+    def drop_connections(self, server: str | None = None, *, code: int | None = None, reason: str = "") -> int:
+        """End WebSocket connections.
+
+        Args:
+            server: ``public``, ``private`` or ``level3``; all when left out.
+            code: Code of a closing handshake; without it they are reset.
+            reason: Its reason.
 
         Returns:
             How many there were.
         """
+        return self._each(server, lambda each: each.abort() if code is None else each.close(code, reason))
 
-        def drop() -> int:
-            sessions = list(self._app.sessions)
+    def break_off(self, server: str | None = None) -> int:
+        """End WebSocket connections in the middle of a frame.
+
+        Args:
+            server: ``public``, ``private`` or ``level3``; all when left out.
+
+        Returns:
+            How many there were.
+        """
+        return self._each(server, Session.break_off)
+
+    def push(self, frame: str | bytes, server: str | None = None) -> int:
+        """Send a frame of one's own on WebSocket connections, silent ones too.
+
+        Args:
+            frame: A text frame, or bytes for a binary one. It need not make sense.
+            server: ``public``, ``private`` or ``level3``; all when left out.
+
+        Returns:
+            How many connections there were.
+        """
+        return self._each(server, lambda each: each.send(frame))
+
+    def _each(self, server: str | None, act: Callable[[Session], None]) -> int:
+        def each() -> int:
+            sessions = [session for session in self._app.sessions if server in (None, session.server)]
             for session in sessions:
-                session.abort()
+                act(session)
             return len(sessions)
 
-        return self._call(drop)
+        return self._call(each)
 
     def silence(self, silent: bool = True) -> None:
         """Acknowledge requests and then send neither data nor heartbeats, on the connections open now and later.
@@ -517,16 +641,49 @@ class Emulator:
         """End the life of all WebSocket tokens; connections and subscriptions stay."""
         self._call(self._keys.expire_tokens)
 
-    def poison_checksum(self, symbol: str) -> None:
-        """Send a wrong checksum with the next book update of a pair.
+    def poison_checksum(self, symbol: str, times: int = 1) -> None:
+        """Send a wrong checksum with the next book frames of a pair, of levels or of single orders.
 
         Args:
             symbol: The pair, in any spelling.
+            times: With how many frames.
 
         Raises:
             ValueError: there is no such pair.
         """
-        self._call(lambda: self._feeds.poisoned.add(self._pair(symbol).symbol))
+        self._call(lambda: self._feeds.poisoned.update({self._pair(symbol).symbol: times}))
+
+    def lose_frames(self, channel: str, times: int = 1) -> None:
+        """Let the next frames of a channel get lost: their numbers are used up, but nobody gets them.
+
+        Args:
+            channel: The channel.
+            times: How many frames.
+        """
+        self._call(lambda: self._feeds.losing.update({channel: times}))
+
+    def pad_instruments(self, size: int) -> None:
+        """Make the list of instruments long with made-up pairs.
+
+        Args:
+            size: Bytes that it has at least; 0 leaves the made-up pairs out.
+        """
+
+        def pad() -> None:
+            self._feeds.padding = size
+
+        self._call(pad)
+
+    def heal(self) -> None:
+        """Take back all trouble that was asked for and has not happened yet, and end the silence."""
+
+        def clear() -> None:
+            self._feeds.poisoned.clear()
+            self._feeds.losing.clear()
+
+        self.faults.clear()
+        self.silence(False)
+        self._call(clear)
 
     # ------------------------------------------------------------------ plumbing
 
@@ -535,7 +692,7 @@ class Emulator:
         loop = self._loop
         if self._thread is None:
             raise RuntimeError("the emulator is not running")
-        if loop is None:
+        if loop is None or threading.current_thread() is self._thread:
             return function()
         result: Future[T] = Future()
 
@@ -552,19 +709,48 @@ class Emulator:
         shown = {name: value for name, value in arguments.items() if name not in _SECRETS}
         self._requests.append(Recorded(method, path, shown))
 
-    def _abort(self, client: tuple[str, int]) -> None:
-        self._reset(lambda peer: peer == client)
+    def _abort(self, client: tuple[str, int], last: bytes) -> None:
+        for transport in self._transports(lambda peer: peer == client):
+            if last:
+                transport.write(last)
+                transport.close()
+            else:
+                _reset(transport)
 
-    def _reset(self, chosen: Callable[[tuple[str, int]], bool]) -> None:
+    def _transports(self, chosen: Callable[[tuple[str, int]], bool]) -> Iterator[asyncio.Transport]:
         for connection in list(self._server.server_state.connections):
             transport: asyncio.Transport = connection.transport
             peer = transport.get_extra_info("peername")
             if peer and chosen((peer[0], peer[1])):
-                # Without lingering, closing sends a reset instead of an orderly end.
-                transport.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-                transport.abort()
+                yield transport
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    # Without lingering, closing sends a reset instead of an orderly end.
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _repeat(seconds: float, act: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            act()
+        except Exception:
+            LOGGER.exception("the exchange stumbled")
+
+
+def _exact(pair: Pair, price: Decimal, volume: Decimal) -> tuple[Decimal, Decimal]:
+    return rounded(price, pair.pair_decimals), rounded(volume, pair.lot_decimals)
+
+
+def _orders(pair: Pair, side: BookSide, depth: int | None) -> list[BookOrder]:
+    return [
+        BookOrder(order.id, *_exact(pair, order.limit, order.visible))
+        for queue in islice(side.queues(), depth)
+        for order in queue
+        if order.limit is not None
+    ]
 
 
 def _listen(ports: tuple[int, ...]) -> list[socket.socket]:

@@ -74,6 +74,7 @@ class Words(StrEnum):
     SYMBOL_NOT_FOUND = "Symbol(s) not found"
     ALREADY_SUBSCRIBED = "Already subscribed"
     MALFORMED = "Malformed request"
+    MESSAGE_RATE = "Exceeded msg rate"
     UNKNOWN_EVENT = "Event(s) not found"
     UNSUPPORTED_FIELD = "Unsupported field"
 

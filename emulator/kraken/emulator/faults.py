@@ -16,9 +16,13 @@ After = Literal["accept-then-502", "accept-then-hang", "accept-then-garbage", "a
 """The request is carried out, and then a proxy answers 502, nothing is answered, half of the answer comes, or the
 connection is reset."""
 
-Kind = Before | After
+Disorder = Literal["accept-then-repeat", "accept-then-reverse", "accept-then-delay"]
+"""The request is carried out, and then each reply comes twice, the replies come in reverse order and behind the data
+that they announce, or they come behind the replies to the next request. Only for WebSocket methods."""
 
-KINDS: tuple[str, ...] = (*get_args(Before), *get_args(After))
+Kind = Before | After | Disorder
+
+KINDS: tuple[str, ...] = (*get_args(Before), *get_args(After), *get_args(Disorder))
 _HTTP_ONLY = ("html", "error-500", "accept-then-502")
 
 CONNECT = "connect"
@@ -47,7 +51,8 @@ class Faults:
                 (``createFundingWithdrawalV1``), a WebSocket method (``add_order``, ``subscribe``), or ``connect`` for
                 the WebSocket handshake.
             kind: What goes wrong: ``reset-before``, ``hang-before``, ``html``, ``error-500``, ``accept-then-502``,
-                ``accept-then-hang``, ``accept-then-garbage`` or ``accept-then-reset``.
+                ``accept-then-hang``, ``accept-then-garbage`` or ``accept-then-reset``; for WebSocket methods also
+                ``accept-then-repeat``, ``accept-then-reverse`` or ``accept-then-delay``.
             times: How often.
 
         Raises:
@@ -61,7 +66,9 @@ class Faults:
             raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
         if operation in self._websocket and kind in _HTTP_ONLY:
             raise ValueError(f"{kind!r} is an HTTP answer, but {operation!r} goes over WebSocket")
-        if operation == CONNECT and kind in get_args(After):
+        if operation in self._rest and kind in get_args(Disorder):
+            raise ValueError(f"{kind!r} is about frames, but {operation!r} goes over HTTP")
+        if operation == CONNECT and kind not in get_args(Before):
             raise ValueError(f"{kind!r} makes no sense for a handshake; allowed: {', '.join(get_args(Before))}")
         with self._lock:
             self._waiting.setdefault(operation, []).extend([kind] * times)

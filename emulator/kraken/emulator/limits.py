@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,6 +63,30 @@ class Counter:
     def add(self, cost: Decimal, moment: int) -> None:
         """Add a cost."""
         self.value, self.at = self.now(moment) + cost, moment
+
+
+class Window:
+    """What may be spent within the last seconds.
+
+    Args:
+        maximum: How much.
+        seconds: Length of the window. It is taken as a tenth shorter: messages that were sent far enough apart may
+            arrive closer together.
+    """
+
+    def __init__(self, maximum: int, seconds: int) -> None:
+        self._maximum = maximum
+        self._length = seconds * SECOND * 9 // 10
+        self._spent: deque[tuple[int, int]] = deque()
+
+    def take(self, cost: int, moment: int) -> bool:
+        """Spend ``cost`` at a moment in Unix nanoseconds, if that is allowed."""
+        while self._spent and moment - self._spent[0][0] >= self._length:
+            self._spent.popleft()
+        fits = sum(each for _, each in self._spent) + cost <= self._maximum
+        if fits:
+            self._spent.append((moment, cost))
+        return fits
 
 
 class Limits:

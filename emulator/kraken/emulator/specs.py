@@ -7,7 +7,7 @@ import importlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import yaml
@@ -142,6 +142,8 @@ class Channel:
     repeated: tuple[str, ...] = ()
     """Parameters that an unsubscribe must repeat."""
     examples: tuple[Mapping[str, Any], ...] = ()
+    pace: Mapping[str, Any] | None = None
+    """What subscribing costs, where that is limited."""
 
     def offered_on(self, server: str) -> bool:
         """Whether ``server`` (``public``, ``private`` or ``level3``) has it."""
@@ -152,6 +154,18 @@ class Channel:
         return [loads(text) for example in self.examples for text in example.get(kind, ())]
 
 
+class Server(NamedTuple):
+    """One WebSocket address."""
+
+    attempts: int
+    """Connection attempts that it takes from one address within ``seconds``."""
+    seconds: int
+    idle: int
+    """Seconds after which a connection without a subscription is closed."""
+    kept_by_requests: bool
+    """Whether any request keeps such a connection open for that time."""
+
+
 @dataclass(frozen=True)
 class Specs:
     """What one product offers."""
@@ -160,6 +174,7 @@ class Specs:
     """By operation id."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     methods: Mapping[str, Channel] = field(default_factory=dict)
+    servers: Mapping[str, Server] = field(default_factory=dict)
 
     def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation that answers a request, and the arguments in its path; None if there is none.
@@ -195,12 +210,19 @@ def load(folder: Path, product: str) -> Specs:
         operations |= {each.id: each for each in _operations(Document.open(path))}
     channels: dict[str, Channel] = {}
     methods: dict[str, Channel] = {}
+    servers: dict[str, Server] = {}
     for path in sorted((folder / product / "websocket").glob("*.yaml")):
         document = Document.open(path)
+        servers |= {name: _server(facts) for name, facts in document.content.get("servers", {}).items()}
         for facts in document.content.get("channels", {}).values():
             found = methods if facts["x-kraken-kind"] == "method" else channels
             found[facts["address"]] = _channel(document, facts)
-    return Specs(operations, channels, methods)
+    return Specs(operations, channels, methods, servers)
+
+
+def _server(facts: Mapping[str, Any]) -> Server:
+    budget, idle = facts["x-kraken-connect-budget"], facts["x-kraken-idle-close"]
+    return Server(budget["attempts"], budget["seconds"], idle["seconds"], idle["kept_by"] == "requests")
 
 
 def _operations(document: Document) -> list[Operation]:
@@ -261,6 +283,7 @@ def _channel(document: Document, facts: Mapping[str, Any]) -> Channel:
         shape=None if schema is None else Shape.of(schema, facts, nested=True),
         repeated=tuple(facts.get("x-kraken-unsubscribe", ())),
         examples=tuple(facts.get("x-kraken-wire-examples", ())),
+        pace=facts.get("x-kraken-pace"),
     )
 
 

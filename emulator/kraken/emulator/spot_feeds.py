@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 Data = list[dict[str, Any]] | dict[str, Any]
 
 SNAPSHOT_TRADES = 50
+NUMBERED = ("executions", "balances")
+"""Channels whose frames are numbered."""
 MAX_RATE_COUNT = 180
 _OPEN_AND_CLOSED = ("new", "filled", "canceled", "expired")
 
@@ -108,8 +111,12 @@ class Feeds:
 
     def __init__(self, exchange: Exchange) -> None:
         self.subscriptions: dict[Subscription, None] = {}
-        self.poisoned: set[str] = set()
-        """Symbols whose next book update carries a wrong checksum."""
+        self.poisoned: Counter[str] = Counter()
+        """How many of the next book frames of a symbol carry a wrong checksum."""
+        self.losing: Counter[str] = Counter()
+        """How many of the next frames of a channel are lost on their way."""
+        self.padding = 0
+        """Bytes that the list of instruments has at least."""
         self._exchange = exchange
         self._shown: dict[tuple[str, int], _ShownBook] = {}
         self._orders: dict[tuple[str, int], ShownOrders] = {}
@@ -138,17 +145,23 @@ class Feeds:
 
     def _send(self, subscription: Subscription, kind: str, data: Data) -> None:
         frame = self._frame(subscription.channel, kind, data)
-        if subscription.pair is None and subscription.channel != "instrument":
+        if subscription.channel in NUMBERED:
             subscription.sequence += 1
             frame["sequence"] = subscription.sequence
-        subscription.push(dumps(frame))
+        self._push(subscription, dumps(frame))
+
+    def _push(self, subscription: Subscription, frame: str) -> None:
+        if self.losing[subscription.channel]:
+            self.losing[subscription.channel] -= 1
+        else:
+            subscription.push(frame)
 
     def _broadcast(self, subscriptions: list[Subscription], data: Callable[[], Data]) -> None:
         """The same frame for many, made only if somebody wants it."""
         if subscriptions:
             frame = dumps(self._frame(subscriptions[0].channel, "update", data()))
             for subscription in subscriptions:
-                subscription.push(frame)
+                self._push(subscription, frame)
 
     def _frame(self, channel: str, kind: str, data: Data) -> dict[str, Any]:
         moment = {"timestamp": rfc3339(self._exchange.now(), 9)} if channel == "ohlc" else {}
@@ -169,9 +182,10 @@ class Feeds:
             return candles(pair, self._exchange.tape[pair.name], options["interval"])
         if subscription.channel == "level3":
             orders = self._shown_orders(pair, options["depth"])
-            return [self._orders_row(orders, *orders.snapshot(), orders.checksum())]
+            return [self._orders_row(orders, *orders.snapshot(), self._told_checksum(pair, orders))]
         shown = self._shown_book(pair, options["depth"])
-        return [self._book_row(shown, list(shown.bids.items()), list(shown.asks.items()), shown.checksum())]
+        levels = list(shown.bids.items()), list(shown.asks.items())
+        return [self._book_row(shown, *levels, self._told_checksum(pair, shown))]
 
     def _account_snapshot(self, channel: str, options: Mapping[str, Any]) -> Data:
         user = self._exchange.user
@@ -248,8 +262,8 @@ class Feeds:
 
     def _told_checksum(self, pair: Pair, shown: _ShownBook | ShownOrders) -> int:
         """The checksum, or a wrong one if that was asked for."""
-        if pair.symbol in self.poisoned:
-            self.poisoned.discard(pair.symbol)
+        if self.poisoned[pair.symbol]:
+            self.poisoned[pair.symbol] -= 1
             return shown.checksum() ^ 1
         return shown.checksum()
 
@@ -337,9 +351,11 @@ class Feeds:
 
     def _instruments(self) -> dict[str, Any]:
         instruments = self._exchange.instruments
+        rows = [instrument_pair_row(pair, self._exchange.status) for pair in instruments.pairs.values()]
+        missing = max(0, self.padding - len(dumps(rows))) // len(dumps(rows[0]))
         return {
             "assets": [instrument_asset_row(asset) for asset in instruments.assets.values() if asset.of is None],
-            "pairs": [instrument_pair_row(pair, self._exchange.status) for pair in instruments.pairs.values()],
+            "pairs": rows + [{**rows[0], "symbol": f"{number:06d}/USD"} for number in range(missing + bool(missing))],
         }
 
 

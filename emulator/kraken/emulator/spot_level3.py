@@ -29,8 +29,8 @@ class _Seen(NamedTuple):
 
     @property
     def stands(self) -> bool:
-        """Whether the order still rests where it did, shown or not."""
-        return self.order.resting and (self.order.limit, self.order.queued) == (self.price, self.queued)
+        """Whether the order still rests at its price, shown or not."""
+        return self.order.resting and self.order.limit == self.price
 
 
 @dataclass
@@ -86,13 +86,16 @@ def _seen(side: BookSide, depth: int) -> dict[str, _Seen]:
 
 
 def _events(before: Mapping[str, _Seen], after: Mapping[str, _Seen], now: int) -> list[Row]:
-    """An order that lost its place is deleted and added; one that only fell out of the depth is not mentioned."""
+    """An order with another price is deleted and added; one that only fell out of the depth is not mentioned.
+
+    An order that grew is modified with a new time, by which it stands behind the others.
+    """
     events = [_row(seen, "delete", now) for seen in before.values() if not seen.stands]
     for order_id, seen in after.items():
         known = before.get(order_id)
-        if known is None or known[1:3] != seen[1:3]:
+        if known is None or known.price != seen.price:
             events.append(_row(seen, "add"))
-        elif known.visible != seen.visible:
+        elif known != seen:
             events.append(_row(seen, "modify"))
     return events
 

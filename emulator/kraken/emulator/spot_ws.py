@@ -6,31 +6,37 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
+from kraken.emulator.limits import Window
 from kraken.emulator.orders import Close, NewOrder, Order, Side
 from kraken.emulator.schema import Mode
 from kraken.emulator.spot_feeds import DEFAULTS, MAX_RATE_COUNT, Feeds, Subscription
-from kraken.emulator.wire import NotJson, dumps, loads, rfc3339
+from kraken.emulator.wire import SECOND, NotJson, dumps, loads, rfc3339
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from kraken.emulator.auth import Keys
     from kraken.emulator.exchange import Exchange
-    from kraken.emulator.faults import Faults
+    from kraken.emulator.faults import Faults, Kind
     from kraken.emulator.instruments import Pair
     from kraken.emulator.specs import Channel, Specs
 
 LOGGER = logging.getLogger(__name__)
 
+IDLE_CODE = 1000
+"""Close code of a connection that nobody used; Kraken does not document it."""
+
 MAX_WAITING = 50_000
 """Frames that may wait for a slow reader before the connection is cut."""
 
 _VERSION = "2.0.10"
+_HALF_A_FRAME = b'\x81\x7e\x01\x00{"channel":"heart'
+"""A text frame that says 256 bytes and has fewer."""
 
 Params = Mapping[str, Any]
 Method = Callable[["Session", Params], list["Outcome"]]
@@ -64,8 +70,19 @@ class Services:
     faults: Faults
     record: Callable[[str, str, Mapping[str, Any]], None]
     """Notes a request: transport, name, arguments."""
-    heartbeat: float
-    """Seconds of silence before a heartbeat."""
+    heartbeat: int
+    """Nanoseconds of silence before a heartbeat."""
+    tier: str | None
+    """Tier of the account, which some limits depend on."""
+    message_rate: int | None
+    """Messages per second that a connection may send; None for any number."""
+
+
+class _Goodbye(NamedTuple):
+    """A closing handshake, in the place of a frame."""
+
+    code: int
+    reason: str
 
 
 class Session:
@@ -76,36 +93,39 @@ class Session:
         websocket: The connection, accepted.
         server: ``public``, ``private`` or ``level3``.
         number: Its connection id.
-        abort: Resets the connection.
+        abort: Resets the connection, or ends it in an orderly way behind the bytes that it is given.
     """
 
     def __init__(
-        self, services: Services, websocket: WebSocket, server: str, number: int, abort: Callable[[], None]
+        self, services: Services, websocket: WebSocket, server: str, number: int, abort: Callable[[bytes], None]
     ) -> None:
         self.exchange = services.exchange
         self.silent = False
         """Whether nothing but replies is sent."""
-        self.abort = abort
+        self.server = server
+        self._abort = abort
         self._services = services
         self._websocket = websocket
-        self._server = server
         self._number = number
-        self._outbox: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING)
+        self._outbox: asyncio.Queue[str | bytes | _Goodbye] = asyncio.Queue(MAX_WAITING)
         self._subscriptions: dict[_Key, Subscription] = {}
-        self._busy = False
+        self._paces: dict[str, Window] = {}
+        rate = services.message_rate
+        self._messages = None if rate is None else Window(rate, 1)
+        self._delayed: list[str] = []
+        self._sent_at = self._used_at = self.exchange.now()
 
     async def run(self) -> None:
         """Serve the connection until it ends."""
         self.push_status()
-        helpers = [asyncio.ensure_future(self._write()), asyncio.ensure_future(self._beat())]
+        writer = asyncio.ensure_future(self._write())
         try:
             while True:
                 self._handle(await self._websocket.receive_text())
         except (WebSocketDisconnect, KeyError):  # KeyError: the frame was binary
             return
         finally:
-            for helper in helpers:
-                helper.cancel()
+            writer.cancel()
             for subscription in self._subscriptions.values():
                 self._services.feeds.remove(subscription)
 
@@ -113,19 +133,43 @@ class Session:
         while True:
             frame = await self._outbox.get()
             try:
-                await self._websocket.send_text(frame)
+                if isinstance(frame, _Goodbye):
+                    await self._websocket.close(*frame)
+                elif isinstance(frame, bytes):
+                    await self._websocket.send_bytes(frame)
+                else:
+                    await self._websocket.send_text(frame)
             except (RuntimeError, WebSocketDisconnect):  # it has been closed meanwhile
                 return
 
-    async def _beat(self) -> None:
-        while True:
-            self._busy = False
-            await asyncio.sleep(self._services.heartbeat)
-            if self._subscriptions and not self._busy:
+    def pass_time(self) -> None:
+        """Send a heartbeat after some silence, and close a connection that is not used."""
+        now, server = self.exchange.now(), self._services.specs.servers[self.server]
+        if self._subscriptions:
+            self._used_at = now
+            if now - self._sent_at >= self._services.heartbeat:
                 self._push(dumps({"channel": "heartbeat"}))
+        elif now - self._used_at >= server.idle * SECOND:
+            self.close(IDLE_CODE)
 
-    def _send(self, frame: str) -> None:
-        self._busy = True
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._abort(b"")
+
+    def break_off(self) -> None:
+        """End the connection in the middle of a frame."""
+        self._abort(_HALF_A_FRAME)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the connection with a closing handshake, behind what is still to be sent."""
+        self._send(_Goodbye(code, reason))
+
+    def send(self, frame: str | bytes) -> None:
+        """Send a frame, whatever it says: a text or a binary one."""
+        self._send(frame)
+
+    def _send(self, frame: str | bytes | _Goodbye) -> None:
+        self._sent_at = self.exchange.now()
         try:
             self._outbox.put_nowait(frame)
         except asyncio.QueueFull:
@@ -149,12 +193,14 @@ class Session:
 
     def _handle(self, text: str) -> None:
         arrived = self.exchange.now()
+        if self._services.specs.servers[self.server].kept_by_requests:
+            self._used_at = arrived
         try:
             request = loads(text)
         except NotJson:
             request = None
         if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-            self._reply(arrived, {}, Refusal(Words.MALFORMED))
+            self._send(self._answer(arrived, {}, Refusal(Words.MALFORMED)))
             return
         name, params = request["method"], request.get("params", {})
         self._services.record("WS", name, params if isinstance(params, dict) else {})
@@ -165,14 +211,31 @@ class Session:
             outcomes, started = self._carry_out(name, params)
             if fault == "accept-then-reset":
                 self.abort()
-            elif fault != "accept-then-hang":
-                for outcome in outcomes:
-                    self._reply(arrived, request, outcome, broken=fault == "accept-then-garbage")
-            for subscription in started:
-                self._start(subscription)
+            replies = [self._answer(arrived, request, outcome) for outcome in outcomes]
+            if fault == "accept-then-reverse":
+                self._start(started)
+                self._send_replies(fault, replies)
+            else:
+                self._send_replies(fault, replies)
+                self._start(started)
+
+    def _send_replies(self, fault: Kind | None, replies: list[str]) -> None:
+        delayed, self._delayed = self._delayed, replies if fault == "accept-then-delay" else []
+        if fault == "accept-then-garbage":
+            replies = [reply[: len(reply) // 2] for reply in replies]
+        elif fault == "accept-then-repeat":
+            replies = [reply for reply in replies for _ in range(2)]
+        elif fault == "accept-then-reverse":
+            replies = replies[::-1]
+        elif fault is not None:
+            replies = []
+        for reply in (*replies, *delayed):
+            self._send(reply)
 
     def _carry_out(self, name: str, params: Any) -> tuple[list[Outcome], list[Subscription]]:
         try:
+            if self._messages is not None and not self._messages.take(1, self.exchange.now()):
+                raise Refusal(Words.MESSAGE_RATE)
             if not isinstance(params, dict):
                 raise Refusal(Words.MALFORMED)
             if name == "subscribe":
@@ -190,7 +253,7 @@ class Session:
 
     def _call(self, name: str, params: Params) -> list[Outcome]:
         method = self._services.specs.methods.get(name)
-        if method is None or method.shape is None or not method.offered_on(self._server):
+        if method is None or method.shape is None or not method.offered_on(self.server):
             raise Refusal(Words.UNKNOWN_EVENT)
         arguments = self._checked(method, params)
         if name in METHODS:
@@ -206,7 +269,7 @@ class Session:
             raise Refusal(Words.DEADLINE_ELAPSED)
         return {name: value for name, value in arguments.items() if name != "token"}
 
-    def _reply(self, arrived: int, request: Params, outcome: Outcome, *, broken: bool = False) -> None:
+    def _answer(self, arrived: int, request: Params, outcome: Outcome) -> str:
         name = request.get("method")
         reply: dict[str, Any] = {} if name is None else {"method": "pong" if name == "ping" else name}
         if isinstance(outcome, Refusal):
@@ -217,14 +280,13 @@ class Session:
             reply |= {"result": outcome, "success": True}
         if isinstance(request.get("req_id"), int):
             reply["req_id"] = request["req_id"]
-        frame = dumps({**reply, "time_in": rfc3339(arrived), "time_out": rfc3339(self.exchange.now())})
-        self._send(frame[: len(frame) // 2] if broken else frame)
+        return dumps({**reply, "time_in": rfc3339(arrived), "time_out": rfc3339(self.exchange.now())})
 
     # ------------------------------------------------------------------ subscriptions
 
     def _channel(self, params: Params) -> tuple[Channel, dict[str, Any]]:
         channel = self._services.specs.channels.get(str(params.get("channel")))
-        if channel is None or not channel.offered_on(self._server):
+        if channel is None or not channel.offered_on(self.server):
             raise Refusal(Words.UNKNOWN_CHANNEL)
         if channel.shape is None:
             raise Refusal(Words.SYMBOL_NOT_FOUND)
@@ -238,20 +300,30 @@ class Session:
         started: list[Subscription] = []
         for symbol in symbols:
             try:
-                started.append(self._register(channel.name, symbol, options))
+                started.append(self._register(channel, symbol, options))
             except Refusal as refusal:
                 outcomes.append(refusal)
             else:
                 outcomes.append(self._granted(channel.name, symbol, options))
         return outcomes, started
 
-    def _register(self, channel: str, symbol: str | None, options: Params) -> Subscription:
+    def _register(self, channel: Channel, symbol: str | None, options: Params) -> Subscription:
         pair = self._pair(symbol)
-        key = _key(channel, pair, options)
+        key = _key(channel.name, pair, options)
         if key in self._subscriptions:
-            raise _SymbolRefusal(Words.ALREADY_SUBSCRIBED, symbol) if symbol else Refusal(Words.ALREADY_SUBSCRIBED)
-        subscription = self._subscriptions[key] = Subscription(channel, pair, options, self._push)
+            raise _about(symbol, Words.ALREADY_SUBSCRIBED)
+        if channel.pace is not None and not self._in_pace(channel.name, channel.pace, options):
+            raise _about(symbol, Words.MESSAGE_RATE)
+        subscription = self._subscriptions[key] = Subscription(channel.name, pair, options, self._push)
         return subscription
+
+    def _in_pace(self, channel: str, pace: Mapping[str, Any], options: Params) -> bool:
+        """Charge a subscription to the counter of its channel, if there is room."""
+        allowed = pace.get("tiers", {}).get(self._services.tier, pace["per_second"])
+        window = self._paces.setdefault(channel, Window(allowed, 1))
+        return window.take(
+            pace["costs"].get(str(options.get(pace["parameter"])), pace["unless_given"]), self.exchange.now()
+        )
 
     def _granted(self, channel: str, symbol: str | None, options: Params) -> dict[str, Any]:
         granted = {"channel": channel, **({} if symbol is None else {"symbol": symbol}), **options}
@@ -267,12 +339,13 @@ class Session:
             raise _SymbolRefusal(Words.UNKNOWN_SYMBOL if "/" in symbol else Words.BAD_SYMBOL, symbol)
         return pair
 
-    def _start(self, subscription: Subscription) -> None:
-        if subscription.channel in DEFAULTS:
-            self._services.feeds.add(subscription)
-            return
-        for message in self._services.specs.channels[subscription.channel].canned("messages"):
-            self._push(dumps(message))
+    def _start(self, subscriptions: list[Subscription]) -> None:
+        for subscription in subscriptions:
+            if subscription.channel in DEFAULTS:
+                self._services.feeds.add(subscription)
+                continue
+            for message in self._services.specs.channels[subscription.channel].canned("messages"):
+                self._push(dumps(message))
 
     def _unsubscribe(self, params: Params) -> list[Outcome]:
         channel, given = self._channel(params)
@@ -292,7 +365,7 @@ class Session:
         key = _key(channel.name, self._pair(symbol), repeated)
         subscription = self._subscriptions.get(key)
         if subscription is None or not _repeats(channel, subscription, repeated):
-            raise _SymbolRefusal(Words.SYMBOL_NOT_FOUND, symbol) if symbol else Refusal(Words.SYMBOL_NOT_FOUND)
+            raise _about(symbol, Words.SYMBOL_NOT_FOUND)
         del self._subscriptions[key]
         self._services.feeds.remove(subscription)
 
@@ -307,6 +380,10 @@ class _SymbolRefusal(Refusal):
     def __init__(self, words: Words, symbol: str) -> None:
         super().__init__(words)
         self.symbol = symbol
+
+
+def _about(symbol: str | None, words: Words) -> Refusal:
+    return Refusal(words) if symbol is None else _SymbolRefusal(words, symbol)
 
 
 def _text(refusal: Refusal) -> str:

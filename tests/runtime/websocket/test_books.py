@@ -141,6 +141,33 @@ def test_a_book_that_keeps_failing_is_asked_for_at_growing_intervals() -> None:
     run(scenario)
 
 
+def test_a_book_whose_snapshot_never_comes_is_asked_for_again() -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with Market() as market, books(market, time, silence_timeout=None) as client:
+            lost = [True, False, False]
+
+            async def script(peer: Peer, request: dict[str, Any]) -> bool:
+                if request["method"] == "subscribe" and lost.pop(0):
+                    await peer.reply(request, {"channel": "book", "symbol": "BTC/USD"})
+                    return True
+                return False
+
+            market.script = script
+            await client.add_book(["BTC/USD"])
+            await market.peers[0].send('{"channel":"status","type":"update","data":[]}')
+            await time.pass_sleep(10.0)
+            book = client.book("BTC/USD")
+            await until(lambda: book.valid)
+            assert len(market.seen("unsubscribe")) == 1
+            time.advance(1000)
+            await client.add_book(["ETH/USD"])
+            await until(lambda: client.book("ETH/USD").valid)
+            assert len(market.seen("subscribe")) == 3, "nothing is asked for again whose snapshot has come"
+
+    run(scenario)
+
+
 def test_no_book_is_valid_from_the_drop_until_its_next_snapshot() -> None:
     async def scenario() -> None:
         async with Market() as market, books(market) as client:

@@ -13,6 +13,7 @@ import pytest
 
 from kraken.runtime.errors import ExchangeError, Facts, InvalidRequest, NotSent, OrderStateUnknown, ReplyLost
 from kraken.runtime.websocket import Method, PartlyRefused, SlowConsumer
+from kraken.runtime.websocket.credentials import TokenSource
 from kraken.runtime.websocket.events import Dropped, Event, Gap
 
 from .fake import (
@@ -351,9 +352,9 @@ def test_an_order_is_not_sent_over_a_connection_that_was_reopened_meanwhile() ->
                 await go_on.wait()
                 return "token-late", 900.0
 
-            assert session._tokens is not None
-            session._tokens.discard()
-            session._tokens._fetch = slow
+            assert isinstance(session._credentials, TokenSource)
+            session._credentials.discard()
+            session._credentials._fetch = slow
             order = asyncio.create_task(ws._call(ADD_ORDER, {}))
             await fetching.wait()
             wire = session._wire

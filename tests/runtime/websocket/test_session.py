@@ -760,6 +760,105 @@ def test_a_hole_in_a_numbered_channel_is_reported_and_subscribed_anew() -> None:
     run(scenario)
 
 
+def test_a_numbered_channel_that_lacks_its_first_frame_is_subscribed_anew_once() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            seen: list[Event] = []
+            ws.on_event(seen.append)
+            kept = await ws._stream(EXECUTIONS, {}).subscribe()
+            peer = exchange.peers[0]
+            await peer.send({"channel": "executions", "sequence": 2, "data": []})
+            await exchange.request("subscribe", 2)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            for sequence in (120, 121):
+                await peer.send({"channel": "executions", "sequence": sequence, "data": []})
+            frames = kept.messages()
+            while (await anext(frames)).sequence != 121:
+                pass
+            await until(lambda: SequenceGap("executions", 1, 2) in seen)
+            assert sum(isinstance(event, SequenceGap) for event in seen) == 1
+            assert len(exchange.seen("subscribe")) == 2
+
+    run(scenario)
+
+
+def test_numbers_begin_anew_with_each_subscription() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            seen: list[Event] = []
+            ws.on_event(seen.append)
+            kept = await ws._stream(EXECUTIONS, {"snap_orders": False}).subscribe()
+            for sequence in (1, 2, 4):
+                await exchange.peers[0].send({"channel": "executions", "sequence": sequence, "data": []})
+            await exchange.request("subscribe", 2)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            for sequence in (1, 2, 3):
+                await exchange.peers[0].send({"channel": "executions", "sequence": sequence, "data": []})
+            frames = kept.messages()
+            while (await anext(frames)).sequence != 3:
+                pass
+            await until(lambda: SequenceGap("executions", 3, 4) in seen)
+            assert sum(isinstance(event, SequenceGap) for event in seen) == 1
+
+    run(scenario)
+
+
+def test_an_unsubscribe_with_a_dead_token_is_sent_again_with_a_fresh_one() -> None:
+    async def scenario() -> None:
+        dead: set[str] = set()
+
+        async def script(peer: Peer, request: dict[str, Any]) -> bool:
+            if request.get("params", {}).get("token") in dead:
+                await peer.reply(request, error="EAPI:Invalid token")
+                return True
+            return False
+
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            stream = await ws._stream(EXECUTIONS, {}).subscribe()
+            dead.add("token-number-1")
+            await stream.aclose()
+            tokens = [request["params"]["token"] for request in exchange.seen("unsubscribe")]
+            assert tokens == ["token-number-1", "token-number-2"]
+
+    run(scenario)
+
+
+def test_acknowledgements_that_come_twice_count_once() -> None:
+    async def scenario() -> None:
+        async def script(peer: Peer, request: dict[str, Any]) -> bool:
+            if request["method"] != "subscribe":
+                return False
+            first, second = request["params"]["symbol"]
+            for _ in range(2):
+                await peer.reply(request, {"channel": "ticker", "symbol": first})
+            await peer.reply(request, error=f"Currency pair not supported {second}", symbol=second)
+            return True
+
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            stream = ws._stream(TICKER, {"symbol": ["BTC/USD", "NO/PE"]})
+            with pytest.raises(ExchangeError, match="NO/PE"):
+                await stream.subscribe()
+            assert ws.counts["public"].unexpected == 1
+
+    run(scenario)
+
+
+def test_an_unsubscribe_that_is_not_answered_is_sent_again_before_anything_else() -> None:
+    async def scenario() -> None:
+        async def script(peer: Peer, request: dict[str, Any]) -> bool:
+            return request["method"] == "unsubscribe" and len(exchange.seen("unsubscribe")) == 1
+
+        async with Exchange(script) as exchange, client(exchange, timeout=0.05) as ws:
+            stream = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            await stream.aclose()
+            again = await ws._stream(TRADE, {"symbol": ["BTC/USD"]}).subscribe()
+            await anext(again)
+            methods = [request["method"] for request in exchange.peers[0].requests]
+            assert methods == ["subscribe", "unsubscribe", "unsubscribe", "subscribe"]
+
+    run(scenario)
+
+
 def test_pushed_channels_are_not_asked_for() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:

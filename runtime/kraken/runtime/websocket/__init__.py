@@ -6,7 +6,7 @@ A generated client is a subclass of `WebSocketClient` (or `OrderBookClient`) wit
 `sockets`           name -> `Socket`: base address, path such as `/v2`, whether its requests carry a token
 `channels`          name on the wire -> `Channel`; only the lenient `subscribe(params=...)` looks channels up by name
 `methods`           name on the wire -> `Method`; only the lenient `send_message(...)` looks methods up by name
-`ping_method`       name of the method that any socket answers
+`dialect`           `Dialect`: how requests are worded, and how a message tells what it answers
 `decoder`           `"module:name"` of `decode(raw: bytes) -> frame`, imported with the first connection
 `encoder`           `"module:name"` of `encode(name, parameters) -> dict`, imported when parameters are first checked
 `error_table`       `"module:name"` of an `ErrorTable`; its retry classes `fresh-token` and `after-wait` are heeded
@@ -21,6 +21,8 @@ and these methods:
 * one per method that returns `await self._call(METHOD, {...})`, annotated with its result, or with a list of results
   where `replies_per` is set. Arguments that are None are not sent;
 * `async def _fetch_token(self) -> tuple[str, float]`: a token and its lifetime in seconds;
+* `def _rest_client(self) -> Any`: the REST client that tells what an `Account` missed; its groups and calls are those that
+  the `Lookup`s name;
 * `async def _release(self) -> None`, if something of its own must be closed; `close()` calls it last;
 * `def _no_key(self, operation: str) -> KrakenError`, if a missing key shall be another error than `InvalidRequest`.
 
@@ -33,7 +35,8 @@ other name of the exchange arrives through the constants.
 
 How it is built: `client` is what users hold; `session` keeps one socket alive and makes the exchange's side agree with
 the `subscription`s that are wanted; `connection` is the wire; `stream` is what users iterate over; `dispatch` calls
-their handlers; `books` applies book frames; `events` says what happened.
+their handlers; `books` applies book frames; `account` keeps the state of an account, which `merging` puts together; `switch`
+is the dead man's switch; `events` says what happened.
 """
 
 from importlib import import_module
@@ -42,23 +45,30 @@ from typing import TYPE_CHECKING, Any
 from .protocol import Channel, Method, Policy, Socket
 
 if TYPE_CHECKING:
+    from .account import Account
     from .books import OrderBookClient
     from .client import PartlyRefused, WebSocketClient
     from .pacing import ConnectBudget, Timing
     from .stream import SlowConsumer, Stream
+    from .switch import DeadMansSwitch, SwitchStillOn
 
 _LAZY = {
+    "Account": ".account",
     "ConnectBudget": ".pacing",
+    "DeadMansSwitch": ".switch",
     "OrderBookClient": ".books",
     "PartlyRefused": ".client",
     "SlowConsumer": ".stream",
     "Stream": ".stream",
+    "SwitchStillOn": ".switch",
     "Timing": ".pacing",
     "WebSocketClient": ".client",
 }
 __all__ = [
+    "Account",
     "Channel",
     "ConnectBudget",
+    "DeadMansSwitch",
     "Method",
     "OrderBookClient",
     "PartlyRefused",
@@ -66,6 +76,7 @@ __all__ = [
     "SlowConsumer",
     "Socket",
     "Stream",
+    "SwitchStillOn",
     "Timing",
     "WebSocketClient",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -14,7 +15,7 @@ from .pacing import backoff
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from ..orderbook import ChecksumReport
     from .pacing import Timing
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .subscription import Subscription
 
 __all__ = ["OrderBookClient"]
+
+log = logging.getLogger("kraken.runtime.websocket")
 
 B = TypeVar("B", bound=BaseBook[Any])
 
@@ -268,7 +271,10 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         self._emit(BookInvalid(report.symbol, report))
         if self._notify:
             self._dispatcher.put(self.on_book_update, report.symbol, {"error": f"{report}; subscribing anew"})
-        task = asyncio.get_running_loop().create_task(self._recover(report.symbol, failures))
+        self._recover_by(self._recover(report.symbol, failures))
+
+    def _recover_by(self, recovery: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(recovery)
         self._recoveries.add(task)
         task.add_done_callback(self._recoveries.discard)
 
@@ -276,6 +282,16 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         if failures > 1:
             wait = backoff(failures - 2, RECOVERY_BASE, RECOVERY_LIMIT, self._timing.random)
             await self._timing.sleep(wait)
+        self._subscribe_anew(symbol)
+
+    async def _expect_snapshot(self, symbol: str, still_awaited: Callable[[], bool]) -> None:
+        """Other frames keep the watchdog quiet when the one that a book needs never comes."""
+        await self._timing.sleep(self._timeout)
+        if still_awaited():
+            log.warning("%s: no snapshot within %g s; subscribing anew", symbol, self._timeout)
+            self._subscribe_anew(symbol)
+
+    def _subscribe_anew(self, symbol: str) -> None:
         session = self._sessions.get(self.book_channel.socket)
         if session is not None:
             for subscription in session.owned(self._keeper):
@@ -292,6 +308,8 @@ class _Keeper(Generic[B]):
         self._client = weakref.proxy(client)
         self._notify = notify
         self._failures: dict[str, int] = {}
+        self._awaited: dict[str, object] = {}
+        """What stands for the last acknowledgement of each symbol whose snapshot has not come."""
 
     def route(self, session: Session, fields: tuple[str, ...], wanted: frozenset[object]) -> None:
         """Every item is looked up by its symbol anyway."""
@@ -303,6 +321,8 @@ class _Keeper(Generic[B]):
             book = self.books.get(item.symbol)
             if book is None:
                 continue
+            if is_snapshot:
+                self._awaited.pop(book.symbol, None)
             report = book.apply(item, is_snapshot)
             if report is not None:
                 failures = self._failures[book.symbol] = self._failures.get(book.symbol, 0) + 1
@@ -316,8 +336,13 @@ class _Keeper(Generic[B]):
                     for watcher in self._watchers.get(book.symbol, ()):
                         watcher.changed.set()
 
-    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
-        """The snapshot follows."""
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:  # noqa: ARG002 - owners are told it
+        """The snapshot follows, or is here already."""
+        symbol, book = subscription.value, self.books.get(subscription.value)
+        if book is not None and not book.valid:
+            awaited = self._awaited[symbol] = object()
+            expectation = self._client._expect_snapshot(symbol, lambda: self._awaited.get(symbol) is awaited)
+            self._client._recover_by(expectation)
 
     def refused(self, subscription: Subscription, error: KrakenError) -> None:
         """No more updates will come for one symbol."""
@@ -328,6 +353,7 @@ class _Keeper(Generic[B]):
 
     def dropped_connection(self) -> None:
         """Nothing is known until the next snapshots."""
+        self._awaited.clear()
         for book in self.books.values():
             book.invalidate()
 
@@ -344,6 +370,7 @@ class _Keeper(Generic[B]):
         for pair in pairs:
             self.books.pop(pair).invalidate()
             self._failures.pop(pair, None)
+            self._awaited.pop(pair, None)
             self._end_watchers(pair, None)
 
     def _finish(self, error: KrakenError | None) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from .._version import __version__
 from ..errors import ErrorTable, ExchangeError, ExperimentalWarning, Facts, InvalidRequest, KrakenError, ReplyLost
 from ..order_ids import with_client_order_ids
+from .credentials import ChallengeSource, TokenSource
+from .dialect import NUMBERED, Dialect
 from .dispatch import Dispatcher
 from .events import Event, Gap
 from .pacing import ConnectBudget, Timing
@@ -20,7 +22,6 @@ from .protocol import Channel, Method, Socket
 from .session import Backing, Counts, Session, SessionOptions
 from .stream import Stream
 from .subscription import field, refusal
-from .token import TokenSource
 
 if TYPE_CHECKING:
     import ssl
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..limits import Limits
+    from .credentials import Credentials
     from .subscription import Subscription
 
 __all__ = ["PartlyRefused", "WebSocketClient", "load", "warn_of_experiment"]
@@ -71,7 +73,7 @@ class WebSocketClient:
     sockets: ClassVar[Mapping[str, Socket]] = {}
     channels: ClassVar[Mapping[str, Channel]] = {}
     methods: ClassVar[Mapping[str, Method]] = {}
-    ping_method: ClassVar[str] = "ping"
+    dialect: ClassVar[Dialect] = NUMBERED
     decoder: ClassVar[str] = ""
     encoder: ClassVar[str] = ""
     error_table: ClassVar[str] = "kraken.exceptions:TABLE"
@@ -263,6 +265,10 @@ class WebSocketClient:
 
     async def _fetch_token(self) -> tuple[str, float]:
         """Ask the exchange for a token; returns it with its lifetime in seconds."""
+        raise NotImplementedError
+
+    def _rest_client(self) -> Any:
+        """The client for the exchange's REST API."""
         raise NotImplementedError
 
     async def _release(self) -> None:
@@ -551,11 +557,20 @@ class WebSocketClient:
             timing=self._timing,
             wire=wire,
             options=SessionOptions(reply_timeout=self._timeout, silence=self._silence),
-            ping=self.ping_method,
+            dialect=self.dialect,
             limits=self._limits,
         )
-        tokens = TokenSource(self._fetch_token, self._timing.clock) if socket.auth else None
-        return Session(name, base.rstrip("/") + socket.path, backing, tokens)
+        return Session(name, base.rstrip("/") + socket.path, backing, self._credentials(socket))
+
+    def _credentials(self, socket: Socket) -> Credentials | None:
+        """Where those of private requests on a socket come from."""
+        if self.dialect.challenge is not None and self._key:
+            return ChallengeSource(self._key, self._sign, self.dialect.challenge)
+        return TokenSource(self._fetch_token, self._timing.clock) if socket.auth else None
+
+    def _sign(self, challenge: str) -> str:
+        """The signature of a challenge."""
+        raise NotImplementedError
 
     def _bind(self) -> None:
         """Belong to the running event loop, or refuse it when the client belongs to another."""

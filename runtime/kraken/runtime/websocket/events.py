@@ -25,6 +25,9 @@ __all__ = [
     "Restored",
     "SequenceGap",
     "SubscriptionLost",
+    "SwitchFired",
+    "SwitchLeftOn",
+    "SwitchNotRenewed",
     "Unexpected",
 ]
 
@@ -135,6 +138,30 @@ class BookRestored(NamedTuple):
     symbol: str
 
 
+class SwitchNotRenewed(NamedTuple):
+    """A dead man's switch could not be set anew. It is tried again and again; no further event until that succeeds."""
+
+    trigger_time: str | None
+    """When all orders will be cancelled unless it succeeds, as the exchange said."""
+    remaining: float
+    """Seconds until then."""
+    error: KrakenError
+
+
+class SwitchFired(NamedTuple):
+    """A dead man's switch must have run out, because it could not be set anew: all orders are cancelled."""
+
+    trigger_time: str | None
+    """When that happened, as the exchange had announced."""
+
+
+class SwitchLeftOn(NamedTuple):
+    """A block with a dead man's switch ended with an exception: all orders will be cancelled when it runs out."""
+
+    trigger_time: str | None
+    """When that will be, as the exchange said."""
+
+
 Event = (
     Connecting
     | Open
@@ -149,4 +176,7 @@ Event = (
     | Unexpected
     | BookInvalid
     | BookRestored
+    | SwitchNotRenewed
+    | SwitchFired
+    | SwitchLeftOn
 )

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Channel", "Method", "Pace", "Policy", "RateCounter", "Socket"]
+__all__ = [
+    "AccountFeeds",
+    "BalanceFeed",
+    "Channel",
+    "FillFeed",
+    "Lookup",
+    "Method",
+    "OrderFeed",
+    "Pace",
+    "Policy",
+    "RateCounter",
+    "Socket",
+    "Switch",
+    "Taken",
+]
 
 Policy = Literal["keep-latest", "drop-oldest", "never-drop"]
 """What a full buffer does: keep the newest item of each key, drop the oldest with a `Gap`, or fail the stream."""
@@ -122,3 +136,111 @@ class Method(NamedTuple):
     """Where the result holds the ids of orders that it placed."""
     experimental: str = ""
     """Which parts of it are taken over by analogy, in words; the first use warns."""
+
+
+class Taken(NamedTuple):
+    """Where a REST result has what a stream's item has in a field."""
+
+    name: str
+    """The item's field."""
+    source: str
+    """The field of the result's entry; `@key` for the key that the entry stands under."""
+    values: Mapping[str, str] | None = None
+    """The item's words for the result's, which are compared as lower-case text; others count as not told."""
+    per_second: int = 0
+    """For a moment: how many of the result's units make a second. The item has text."""
+    is_pair: bool = False
+    """Whether it is the name of a pair, which REST spells otherwise than streams."""
+
+
+class Lookup(NamedTuple):
+    """A REST call that tells what a stream did not."""
+
+    group: str
+    """The client's attribute."""
+    call: str
+    """The group's method. It gives entries by key: a mapping, or an iterator over pairs."""
+    argument: str
+    """The argument that says what is wanted."""
+    fields: tuple[Taken, ...]
+    arguments: Mapping[str, Any] = {}
+    """Further arguments."""
+    most: int = 0
+    """How many the argument takes at once, where it is a list."""
+    per_second: int = 1
+    """How many of the argument's units make a second, where it is a moment."""
+
+
+class OrderFeed(NamedTuple):
+    """The channel that tells what happens to orders, each first whole and then by what changed."""
+
+    channel: Channel
+    parameters: Mapping[str, Any]
+    """What it must be subscribed with, so that it begins with all open orders and the last fills."""
+    item: str
+    """`"module:class"` of its items."""
+    state: str
+    """`"module:class"` of an order as it stands: the fields of an item that are not about one fill alone."""
+    key: str
+    """Field with the exchange's id of the order."""
+    client_key: str
+    """Field with the client's own."""
+    status: str
+    """Field that tells how the order stands."""
+    closed: tuple[str, ...]
+    """Its values for an order that has ended."""
+    event: str
+    """Field that says what happened last."""
+    time: str
+    """Field with the moment of the event."""
+    ended: Lookup
+    """How orders ended that vanished meanwhile."""
+
+
+class FillFeed(NamedTuple):
+    """Which items of the order channel are fills."""
+
+    events: tuple[str, ...]
+    """What happened when an order was filled; the first is what `missed` finds."""
+    key: str
+    """Field with the id of the fill."""
+    missed: Lookup
+    """The fills since a moment."""
+
+
+class BalanceFeed(NamedTuple):
+    """The channel that tells balances: all of them with their wallets, then what one wallet holds after a change."""
+
+    channel: Channel
+    parameters: Mapping[str, Any]
+    """What it must be subscribed with, so that it begins with all balances."""
+    state: str
+    """`"module:class"` of a balance as it stands."""
+    part: str
+    """`"module:class"` of what one wallet holds."""
+    key: str
+    """Field with the asset."""
+    amount: str
+    """Field with the amount: the total in a snapshot and in the state, that of the wallet in a change and in a wallet."""
+    wallets: str
+    """Field with the wallets, of a snapshot and of the state."""
+    wallet: tuple[tuple[str, str], ...]
+    """What names a wallet: pairs of the wallet's field and that of a change."""
+
+
+class AccountFeeds(NamedTuple):
+    """What the state of an account is put together from."""
+
+    orders: OrderFeed
+    fills: FillFeed
+    balances: BalanceFeed
+
+
+class Switch(NamedTuple):
+    """A method that has all orders cancelled unless it is called again in time."""
+
+    method: Method
+    argument: str
+    """The parameter that takes the seconds, 0 to switch it off."""
+    moment: str
+    """The result's field that says when the orders will be cancelled."""

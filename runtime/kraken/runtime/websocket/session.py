@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import (
     ConnectionLost,
     ErrorTable,
+    ExchangeError,
     Facts,
     KrakenError,
     NotSent,
@@ -29,6 +30,7 @@ from ..errors import (
 )
 from ..json import encode
 from ..websocket import events
+from .dialect import NUMBERED, Dialect
 from .pacing import Budget, ConnectBudget, Timing, backoff
 from .subscription import (
     Owner,
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
     from .connection import Wire, WireOptions
+    from .credentials import Credentials
     from .protocol import Channel, Method, RateCounter
-    from .token import TokenSource
 
 __all__ = ["Backing", "Counts", "Session", "SessionOptions"]
 
@@ -100,8 +102,8 @@ class Backing(NamedTuple):
     timing: Timing
     wire: WireOptions
     options: SessionOptions
-    ping: str
-    """Name of the method that any socket answers."""
+    dialect: Dialect = NUMBERED
+    """How the exchange words things."""
     limits: Limits | None = None
     """Takes what the exchange tells of its rate-limit counters."""
 
@@ -120,21 +122,35 @@ class Counts(NamedTuple):
 
 
 class _Exchange:
-    """A request that waits for its replies: for as many as expected, or until one is the `last`."""
+    """A request that waits for its replies: for as many as expected if that is known, or until one is the `last`."""
 
-    __slots__ = ("expected", "future", "last", "replies")
+    __slots__ = ("each", "expected", "future", "last", "parameters", "replies", "verb")
 
-    def __init__(self, expected: int, last: Callable[[Any], bool] | None) -> None:
+    def __init__(
+        self,
+        verb: str,
+        parameters: Mapping[str, Any],
+        each: str,
+        expected: int | None,
+        last: Callable[[Any], bool] | None,
+    ) -> None:
+        self.verb = verb
+        self.parameters = parameters
+        self.each = each
+        """The list parameter of which every element is answered; empty when there is none."""
         self.expected = expected
         self.last = last
         self.replies: list[Any] = []
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def add(self, reply: Any) -> None:
+    def add(self, reply: Any) -> bool:
+        """Take a reply; False when it came before, or is one too many. Refusals of several orders may be alike."""
+        if self.future.done() or (reply in self.replies and refusal(reply) is None):
+            return False
         self.replies.append(reply)
-        complete = len(self.replies) >= self.expected or (self.last is not None and self.last(reply))
-        if complete and not self.future.done():
+        if len(self.replies) == self.expected or (self.last is not None and self.last(reply)):
             self.future.set_result(None)
+        return True
 
 
 class _Unanswered(Exception):
@@ -148,15 +164,40 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("last", "noted", "reports_gaps", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequenced", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
+        self.doubted = False
+        """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
         self.sequenced = channel.sequenced
         self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
+
+
+class _Pulse:
+    """Who wants the sign of life that an exchange does not send unasked."""
+
+    def __init__(self) -> None:
+        self.is_refused = False
+
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
+        """It comes from now on."""
+
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:  # noqa: ARG002 - owners are told it
+        """There is none to be had."""
+        self.is_refused = True
+
+    def dropped_connection(self) -> None:
+        """The session subscribes anew."""
+
+    def fail(self, error: KrakenError) -> None:
+        """Nothing is left to do."""
+
+    def end(self) -> None:
+        """Nothing is left to do."""
 
 
 def _note_counters(frame: Any, limits: Limits, where: RateCounter) -> None:
@@ -174,10 +215,10 @@ class Session:
         name: Key of the socket, for events.
         url: Its whole address.
         backing: What the client lends.
-        tokens: Where tokens come from, for a socket whose requests carry one.
+        credentials: Where those of private requests come from, for a socket that has such.
     """
 
-    def __init__(self, name: str, url: str, backing: Backing, tokens: TokenSource | None) -> None:
+    def __init__(self, name: str, url: str, backing: Backing, credentials: Credentials | None) -> None:
         self.name = name
         self.tap: Callable[[str | None, Any, bytes], None] | None = None
         """Called with channel (None for replies), frame and bytes of every message; None when nobody listens."""
@@ -185,7 +226,9 @@ class Session:
         """Why the session gave up, if it did."""
         self._url = url
         self._backing = backing
-        self._tokens = tokens
+        self._dialect = backing.dialect
+        self._credentials = credentials
+        self._pulse = _Pulse()
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
@@ -242,14 +285,26 @@ class Session:
             self._backing.emit(events.Malformed(self.name, raw))
 
     def _reply(self, frame: Any, raw: bytes) -> None:
-        number = field(frame, "req_id")
+        if not self._dialect.number:
+            if not self._answer(frame) and not self._raw_requests:
+                self._tell_unexpected(frame, raw)
+            return
+        number = field(frame, self._dialect.number)
         exchange = self._exchanges.get(number)
-        if exchange is not None:
-            exchange.add(frame)
-        elif number in self._pings:
+        if exchange is not None and exchange.add(frame):
+            return
+        if number in self._pings:
             self._pings.remove(number)
         elif not self._raw_requests or (isinstance(number, int) and number >= FIRST_REQUEST_ID):
             self._tell_unexpected(frame, raw)
+
+    def _answer(self, frame: Any) -> bool:
+        """Give a reply without a number to the request that it answers; False when there is none."""
+        for exchange in self._exchanges.values():
+            answers = self._dialect.answers(frame, exchange.verb, exchange.parameters, exchange.each)
+            if answers is not None:
+                return sum(map(exchange.add, answers)) > 0
+        return False
 
     def _tell_unexpected(self, frame: Any, raw: bytes) -> None:
         self._unexpected += 1
@@ -267,10 +322,16 @@ class Session:
         received = field(frame, "sequence")
         if not isinstance(received, int):
             return
-        expected, route.last = route.last, received
-        if expected is None or field(frame, "type") == "snapshot" or received == expected + 1:
+        last, route.last = route.last, received
+        expected = 1 if last is None else last + 1
+        if received == expected or field(frame, "type") == "snapshot":
             return
-        self._backing.emit(events.SequenceGap(channel, expected + 1, received))
+        if last is None:
+            # The snapshot is missing; or the exchange counts from another number, and will do so again.
+            if route.doubted or route.reports_gaps:
+                return
+            route.doubted = True
+        self._backing.emit(events.SequenceGap(channel, expected, received))
         if route.reports_gaps:
             return
         for subscription in self._subscriptions.values():
@@ -419,7 +480,7 @@ class Session:
     def live(self) -> Iterator[dict[str, Any]]:
         """The requests of the subscriptions that are live, one each."""
         for subscription in self._subscriptions.values():
-            if subscription.live:
+            if subscription.live and subscription.owners != [self._pulse]:
                 yield subscription.request([subscription.value])
 
     # ------------------------------------------------------------------ the connection's life
@@ -517,14 +578,15 @@ class Session:
             await backing.budget.take(backing.timing)
             backing.emit(events.Connecting(self.name, attempt + number))
             try:
-                if self._tokens is not None:
-                    self._tokens.discard()
-                    await self._tokens.get()
+                if self._credentials is not None:
+                    self._credentials.discard()
+                    if not self._credentials.needs_connection:
+                        await self._private()
                 return await open_wire(self._url, self.receive, backing.wire)
             except KrakenError as error:
                 if not error.retryable or self._exhausted(number):
                     raise
-                log.info("%s: no token: %s", self.name, error)
+                log.info("%s: no credentials: %s", self.name, error)
             except Exception as error:
                 if is_fatal(error) or self._exhausted(number):
                     raise self._no_connection(error) from error
@@ -533,7 +595,8 @@ class Session:
         raise AssertionError("unreachable")
 
     def _needed(self) -> bool:
-        return self._pinned or bool(self._subscriptions) or any(route.sinks for route in self._routes.values())
+        is_wanted = any(subscription.owners != [self._pulse] for subscription in self._subscriptions.values())
+        return self._pinned or is_wanted or any(route.sinks for route in self._routes.values())
 
     def _exhausted(self, attempts: int) -> bool:
         return not self._was_open and attempts >= self._backing.options.first_attempts
@@ -563,6 +626,8 @@ class Session:
         keepers = [self._loop.create_task(self._reconcile(wire))]
         if self._backing.options.silence is not None:
             keepers.append(self._loop.create_task(self._watch(wire, self._backing.options.silence)))
+        if self._dialect.keepalive is not None:
+            keepers.append(self._loop.create_task(self._keep_alive(wire, self._dialect.keepalive)))
         lost = self._loop.create_task(wire.wait_closed())
         try:
             await asyncio.wait([lost, *keepers], return_when=asyncio.FIRST_COMPLETED)
@@ -586,13 +651,28 @@ class Session:
                 continue
             if not wire.is_open:
                 return
-            self._pings.append(next(self._ids))
-            wire.write(encode({"method": self._backing.ping, "req_id": self._pings[-1]}))
+            pong = await self._ping(wire)
             await sleep(self._backing.options.answer)
             expecting = any(subscription.live for subscription in self._subscriptions.values())
-            if self._heard == heard and (expecting or self._answers == answers):
+            answered = self._answers != answers or (pong is not None and pong.done())
+            if self._heard == heard and (expecting or not answered):
                 log.warning("%s: no message for %g s; connecting anew", self.name, silence)
                 return
+
+    async def _ping(self, wire: Wire) -> asyncio.Future[Any] | None:
+        """Ask for a sign of life; where it is the socket's own ping that asks, what is done once it was answered."""
+        if not self._dialect.ping:
+            return asyncio.ensure_future(await wire.ping())
+        self._pings.append(next(self._ids))
+        wire.write(encode(self._dialect.message(self._dialect.ping, {}, self._pings[-1])))
+        return None
+
+    async def _keep_alive(self, wire: Wire, seconds: float) -> None:
+        """Ping as often as the exchange wants it."""
+        while wire.is_open:
+            await self._backing.timing.sleep(seconds)
+            with contextlib.suppress(ConnectionError):
+                await wire.ping()
 
     def _lose(self, why: str) -> None:
         """Forget everything that was true of a connection only."""
@@ -604,7 +684,7 @@ class Session:
                 exchange.future.exception()
         self._exchanges.clear()
         for route in self._routes.values():
-            route.last = None
+            route.last, route.doubted = None, False
         for subscription in list(self._subscriptions.values()):
             subscription.live = subscription.stale = subscription.renewed = False
             subscription.tries = subscription.waits = 0
@@ -655,12 +735,19 @@ class Session:
             try:
                 await (self._end(wire, batch) if leaving else self._begin(wire, batch))
             except KrakenError as error:
+                if isinstance(error, ExchangeError) and not error.retryable and not leaving:
+                    # The credentials are refused; on another connection they would be too.
+                    for subscription in batch:
+                        self._refuse(subscription, error)
+                    continue
                 # The connection is closing, or there is no token. What `_connect` makes of that is right here too.
                 log.info("%s: connecting anew: %s", self.name, error)
                 return
 
     def _next_batch(self) -> tuple[bool, list[Subscription]]:
         """Subscriptions that one request can end (True) or begin (False); none when all is as it should be."""
+        if self._dialect.heartbeat is not None:
+            self._keep_pulse(self._dialect.heartbeat)
         for subscription in list(self._subscriptions.values()):
             if not (subscription.owners or subscription.live or subscription.stale):
                 self._drop(subscription)
@@ -677,6 +764,15 @@ class Session:
         most = BATCH if pace is None else min(BATCH, max(1, pace.per_second // pace.cost(first.parameters)))
         return bool(leaving), alike[:most]
 
+    def _keep_pulse(self, heartbeat: Channel) -> None:
+        """Want the sign of life for as long as anything else is wanted."""
+        others = any(owner is not self._pulse for each in self._subscriptions.values() for owner in each.owners)
+        own = self.owned(self._pulse)
+        if others and not own and not self._pulse.is_refused:
+            self.want(self._pulse, heartbeat, {})
+        elif own and not others:
+            self.unwant(self._pulse, own)
+
     def _drop(self, subscription: Subscription) -> None:
         self._subscriptions.pop(subscription.identity(), None)
         subscription.answered.set()
@@ -688,10 +784,16 @@ class Session:
             self._backing.emit(events.Restored(self.name, gap))
 
     async def _end(self, wire: Wire, batch: list[Subscription]) -> None:
-        """Unsubscribe. Whatever the exchange says, or if it says nothing, they count as ended."""
+        """Unsubscribe. Whatever the exchange says, save of the token, they count as ended; if it says nothing they do not."""
         request = batch[0].farewell([subscription.value for subscription in batch])
-        with contextlib.suppress(_Unanswered):
-            await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+        try:
+            replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+            if self._credentials is not None and any(map(self._wants_credentials, replies)):
+                self._credentials.discard()
+                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
+        except _Unanswered:
+            self._count_unanswered(wire, batch)
+            return
         for subscription in batch:
             subscription.live = subscription.stale = False
 
@@ -701,6 +803,8 @@ class Session:
         if channel.pace is not None:
             budget = self._paces.setdefault(channel.name, Budget(channel.pace.per_second, 1.0))
             await budget.take(self._backing.timing, len(batch) * channel.pace.cost(batch[0].parameters))
+        if channel.name in self._routes:
+            self._routes[channel.name].last = None
         request = batch[0].request([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, SUBSCRIBE, batch, request)
@@ -710,10 +814,12 @@ class Session:
         shared = None
         for reply in replies:
             words = refusal(reply)
-            subscription = addressee(reply, open_ends)
+            subscription = addressee(reply, batch)
             if subscription is None:
                 shared = words or shared
                 continue
+            if subscription not in open_ends:
+                continue  # it was said twice
             open_ends.remove(subscription)
             if words is None:
                 self._admit(subscription, reply)
@@ -725,7 +831,13 @@ class Session:
             # How the exchange sees these is unknown, so they are ended first and then begun anew.
             subscription.stale = True
             subscription.alone |= shared is not None
-            subscription.tries += shared is None
+        if shared is None:
+            self._count_unanswered(wire, open_ends)
+
+    def _count_unanswered(self, wire: Wire, subscriptions: list[Subscription]) -> None:
+        """A connection on which the same request stays unanswered again and again is of no use."""
+        for subscription in subscriptions:
+            subscription.tries += 1
             if subscription.tries >= TRIES:
                 log.warning("%s: %s is not acknowledged; connecting anew", self.name, subscription.channel.name)
                 wire.abort()
@@ -733,14 +845,44 @@ class Session:
     async def _ask_about(
         self, wire: Wire, method: str, batch: list[Subscription], request: dict[str, Any]
     ) -> list[Any]:
-        if batch[0].channel.auth and self._tokens is not None:
-            request["token"] = await self._tokens.get()
+        if batch[0].channel.auth:
+            request |= await self._private()
 
-        def concerns_all(reply: Any) -> bool:
-            return refusal(reply) is not None and addressee(reply, batch) is None
+        missing = list(batch)
+
+        def is_last(reply: Any) -> bool:
+            subscription = addressee(reply, batch)
+            if subscription in missing:
+                missing.remove(subscription)
+            return not missing or (subscription is None and refusal(reply) is not None)
 
         seconds = self._backing.options.reply_timeout
-        return await self._ask(wire, method, request, seconds, len(batch), concerns_all, batch[0].req_id)
+        each = batch[0].channel.each
+        return await self._ask(wire, method, request, seconds, None, is_last, batch[0].req_id, each)
+
+    async def _private(self) -> dict[str, Any]:
+        """The parameters that private requests carry."""
+        if self._credentials is None:
+            return {}
+        return await self._credentials.parameters(self._ask_first)
+
+    async def _ask_first(self, verb: str, parameters: dict[str, Any]) -> Any:
+        """Ask what must be known before a private request can be made; gives the message that answers.
+
+        Raises:
+            ExchangeError: The exchange refuses.
+            ReplyLost: It does not answer.
+        """
+        facts = Facts(operation=verb, sent=True)
+        if self._wire is None:
+            raise NotSent("there is no connection", facts._replace(sent=False))
+        try:
+            [answer] = await self._ask(self._wire, verb, parameters, self._backing.options.reply_timeout, 1)
+        except _Unanswered as lost:
+            raise ReplyLost(str(lost), facts) from lost
+        if words := refusal(answer):
+            raise self._backing.errors.error(words, facts)
+        return answer.frame
 
     def _admit(self, subscription: Subscription, reply: Any) -> None:
         subscription.live, subscription.alone, subscription.renewed = True, False, False
@@ -758,10 +900,10 @@ class Session:
     async def _can_retry(self, subscriptions: list[Subscription], words: str) -> bool:
         """Whether asking again after this refusal can help; waits as long as it takes, or gives up the token."""
         retry = self._retry_class(words)
-        if retry == "fresh-token" and self._tokens is not None and not any(s.renewed for s in subscriptions):
+        if retry == "fresh-token" and self._credentials is not None and not any(s.renewed for s in subscriptions):
             for subscription in subscriptions:
                 subscription.renewed = True
-            self._tokens.discard()
+            self._credentials.discard()
             return True
         if retry == "after-wait":
             for subscription in subscriptions:
@@ -770,11 +912,12 @@ class Session:
             return True
         return False
 
-    def _refuse(self, subscription: Subscription, words: str) -> None:
+    def _refuse(self, subscription: Subscription, why: str | KrakenError) -> None:
         """Tell those who want a subscription that it is not to be had."""
         channel, value = subscription.channel.name, subscription.value
         operation = channel if value is None else f"{channel} {value}"
-        error = subscription.error = self._backing.errors.error(words, Facts(operation=operation, sent=True))
+        facts = Facts(operation=operation, sent=True)
+        error = subscription.error = self._backing.errors.error(why, facts) if isinstance(why, str) else why
         owners, subscription.owners = subscription.owners, []
         self._drop(subscription)
         for owner in owners:
@@ -803,22 +946,20 @@ class Session:
         """
         seconds = timeout or self._backing.options.reply_timeout
         replies = await self._call_once(method, parameters, facts, seconds)
-        if method.auth and all(map(self._wants_token, replies)):
-            assert self._tokens is not None
-            self._tokens.discard()
+        if method.auth and self._credentials is not None and all(map(self._wants_credentials, replies)):
+            self._credentials.discard()
             replies = await self._call_once(method, parameters, facts, seconds)
         return replies
 
     async def _call_once(self, method: Method, parameters: dict[str, Any], facts: Facts, seconds: float) -> list[Any]:
         wire = await self._wire_for(method, facts, seconds)
         if method.auth:
-            assert self._tokens is not None
-            parameters = {**parameters, "token": await self._tokens.get()}
+            parameters = {**parameters, **await self._private()}
             if wire is not self._wire:
                 raise NotSent("the connection changed before the request was sent", facts._replace(sent=False))
         expected = sum(len(parameters[name]) for name in method.replies_per if isinstance(parameters.get(name), list))
         try:
-            return await self._ask(wire, method.name, parameters, seconds, expected or 1, self._wants_token)
+            return await self._ask(wire, method.name, parameters, seconds, expected or 1, self._wants_credentials)
         except _Unanswered as lost:
             facts = facts._replace(sent=True)
             words = "".join(f": {said}" for said in filter(None, map(refusal, lost.replies)))
@@ -852,14 +993,15 @@ class Session:
             ) from None
 
     async def send(self, message: dict[str, Any], auth: bool) -> None:
-        """Send a message as it is, with a token among its parameters if `auth`; replies are not waited for.
+        """Send a message as it is, with credentials among its parameters if `auth`; replies are not waited for.
 
         Raises:
             NotSent: There is no connection.
         """
         wire = await self._open_soon(self._backing.options.reply_timeout)
-        if auth and self._tokens is not None:
-            message = {**message, "params": {**(message.get("params") or {}), "token": await self._tokens.get()}}
+        if auth:
+            given, own = self._dialect.parameters, await self._private()
+            message = {**message, given: {**(message.get(given) or {}), **own}} if given else {**message, **own}
         if wire is not self._wire or not wire.is_open:
             raise NotSent("the connection was lost before the message was sent", Facts(sent=False))
         self._raw_requests = True
@@ -871,16 +1013,16 @@ class Session:
         method: str,
         parameters: dict[str, Any],
         seconds: float,
-        expected: int,
+        expected: int | None,
         last: Callable[[Any], bool] | None = None,
         req_id: int | None = None,
+        each: str = "",
     ) -> list[Any]:
         if not wire.is_open:
             raise NotSent("the connection is closing", Facts(operation=method, sent=False))
         number = next(self._ids) if req_id is None or req_id in self._exchanges else req_id
-        exchange = self._exchanges[number] = _Exchange(expected, last)
-        params = {"params": parameters} if parameters else {}
-        wire.write(encode({"method": method, **params, "req_id": number}))
+        exchange = self._exchanges[number] = _Exchange(method, parameters, each, expected, last)
+        wire.write(encode(self._dialect.message(method, parameters, number)))
         try:
             async with asyncio.timeout(seconds):
                 await exchange.future
@@ -890,7 +1032,7 @@ class Session:
             self._exchanges.pop(number, None)
         return exchange.replies
 
-    def _wants_token(self, reply: Any) -> bool:
+    def _wants_credentials(self, reply: Any) -> bool:
         return self._retry_class(refusal(reply)) == "fresh-token"
 
     def _retry_class(self, words: str | None) -> str:

@@ -67,14 +67,17 @@ class SpotSockets(WebSocketClient):
 
     _rest: SpotAsyncClient | None = None
 
-    async def _fetch_token(self) -> tuple[str, float]:
+    def _rest_client(self) -> SpotAsyncClient:
         from .async_client import SpotAsyncClient
 
         if self._rest is None:
             self._rest = SpotAsyncClient(
                 self._key, self._secret, self._rest_url or "", self._proxy, verify=self._verify
             )
-        granted = await self._rest.trading.get_websockets_token()
+        return self._rest
+
+    async def _fetch_token(self) -> tuple[str, float]:
+        granted = await self._rest_client().trading.get_websockets_token()
         return granted.token, granted.expires
 
     async def _release(self) -> None:

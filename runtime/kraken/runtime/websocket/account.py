@@ -1,0 +1,740 @@
+"""The state of an account, kept up to date from its streams: orders, balances, and every fill once.
+
+Frames are applied in the reader, so that the state is as new as can be whatever its user does. What was missed while
+there was no connection is found out afterwards: open orders and balances from the new snapshots, fills from the snapshot
+and over REST, the end of orders that vanished over REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
+
+import msgspec
+
+from ..errors import Facts, InvalidRequest, KrakenError, NotSent, ReplyLost
+from ..types import moment
+from .events import Malformed
+from .merging import Balances, Fills, Orders
+from .pacing import backoff
+from .stream import SlowConsumer
+from .subscription import field
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..instruments import Instruments
+    from .client import WebSocketClient
+    from .merging import Change
+    from .protocol import AccountFeeds, Channel, Lookup, Taken
+    from .session import Session
+    from .subscription import Subscription
+
+__all__ = [
+    "Account",
+    "AccountCurrent",
+    "AccountEvent",
+    "AccountEvents",
+    "AccountStale",
+    "BalanceChanged",
+    "FillReported",
+    "OrderChanged",
+    "Recovered",
+    "RecoveryFailed",
+]
+
+log = logging.getLogger("kraken.runtime.websocket")
+
+Order = TypeVar("Order")
+Fill = TypeVar("Fill")
+Balance = TypeVar("Balance")
+Entry = TypeVar("Entry")
+
+OVERLAP = timedelta(seconds=10)
+"""How far before the last known fill the missed ones are looked for: not all are booked in the order of their times."""
+TRIES = 12
+"""How often something missed is asked for before it is given up."""
+RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
+"""Bounds, in seconds, of the waits between those tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged(Generic[Order]):
+    """An order is new, or not what it was."""
+
+    order: Order
+    """As it stands now."""
+    changed: frozenset[str]
+    """Names of the fields that changed; for a new order all that are known."""
+    is_snapshot: bool
+    """Whether a snapshot told it, not an update."""
+    missed: bool
+    """Whether it happened while nothing could be received, so that it is told late."""
+
+
+@dataclass(frozen=True, slots=True)
+class FillReported(Generic[Fill, Order]):
+    """An order of the account traded. Each fill is reported once."""
+
+    fill: Fill
+    """The event of the fill; one that was found over REST has the fields that REST tells."""
+    order: Order | None
+    """The order as it stands now, if it is known."""
+    missed: bool
+    """Whether it happened while nothing could be received, so that it is told late."""
+    found: Any = None
+    """What REST says about it, where that is the source: it has the fee, for instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChanged(Generic[Balance, Entry]):
+    """A balance is new, or not what it was."""
+
+    asset: str
+    balance: Balance | None
+    """As it stands now; None when a new snapshot does not list the asset any more."""
+    entry: Entry | None
+    """The ledger entry that changed it; None when a snapshot told it."""
+    is_snapshot: bool
+    """Whether a snapshot told it, not an update."""
+    missed: bool
+    """Whether it happened while nothing could be received, so that it is told late."""
+
+
+class AccountStale(NamedTuple):
+    """From now on the state may be out of date: the connection is gone, or something was lost on it."""
+
+    reason: str
+
+
+class AccountCurrent(NamedTuple):
+    """Orders and balances are up to date: their snapshots have arrived."""
+
+
+class Recovered(NamedTuple):
+    """All that was missed while nothing could be received has been reported."""
+
+
+class RecoveryFailed(NamedTuple):
+    """Some of what was missed could not be found out; it is not tried again."""
+
+    error: KrakenError
+    fills: bool
+    """Whether fills may be missing, of the time before the last `AccountCurrent`."""
+    since: datetime | None
+    """When the last fill was before those; None when there had been none."""
+    orders: tuple[str, ...]
+    """Ids of orders that are open no more, of which it is not known how they ended."""
+
+
+AccountEvent: TypeAlias = (
+    OrderChanged[Order]
+    | FillReported[Fill, Order]
+    | BalanceChanged[Balance, Entry]
+    | AccountStale
+    | AccountCurrent
+    | Recovered
+    | RecoveryFailed
+)
+"""What an account tells."""
+
+
+class AccountEvents(Generic[Order, Fill, Balance, Entry]):
+    """An iterator over what happens to an account, with a bounded buffer of its own.
+
+    It begins with the state: every order and balance as a snapshot. When its reader is too slow and the buffer is
+    full, `SlowConsumer` is raised after what is in the buffer; iterating on begins with the state again.
+    """
+
+    def __init__(self, account: Account[Order, Fill, Balance, Entry], size: int) -> None:
+        self._account = account
+        self._size = size
+        self._spare = 0
+        self._events: deque[AccountEvent[Order, Fill, Balance, Entry]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._overflowed = False
+        self._ended = False
+        self._error: KrakenError | None = None
+
+    def put(self, event: AccountEvent[Order, Fill, Balance, Entry], *, spare: bool = False) -> None:
+        """Take an event.
+
+        Args:
+            event: The event.
+            spare: Whether it has room beside the buffer, because it belongs to the state at the beginning.
+        """
+        self._spare += spare
+        if self._overflowed or len(self._events) >= self._size + self._spare:
+            self._overflowed = True
+        else:
+            self._events.append(event)
+        self._wake()
+
+    def end(self, error: KrakenError | None) -> None:
+        """No more will come."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._wake()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AccountEvent[Order, Fill, Balance, Entry]:
+        while not self._events:
+            if self._overflowed:
+                self._begin_again()
+                hint = "read the events faster, or give them a larger buffer"
+                raise SlowConsumer(f"{self._size} events waited to be read and none may be dropped", Facts(hint=hint))
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            if self._account._is_open:
+                await self._wait()
+            else:
+                await self._account.open()
+        self._spare = max(0, self._spare - 1)
+        return self._events.popleft()
+
+    def _begin_again(self) -> None:
+        self._overflowed = False
+        for event in self._account._present():
+            self.put(event, spare=True)
+
+    async def _wait(self) -> None:
+        if self._waiter is not None:
+            raise InvalidRequest("two tasks read the same events; give each its own with updates()")
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Account(Generic[Order, Fill, Balance, Entry]):
+    """The orders and balances of an account as they are, and what happens to them.
+
+    Use it in `async with`, or call `open` and `aclose`. `async for event in account` gives everything that happens from
+    the opening on; `updates()` makes further iterators.
+
+    After a dropped connection the state stays readable but `current` is False, until new snapshots have arrived. Then
+    what was missed is reported, marked as `missed`: changed orders and balances, fills, and how orders ended that are
+    open no more.
+    """
+
+    def __init__(
+        self,
+        client: WebSocketClient,
+        feeds: AccountFeeds,
+        *,
+        closed_orders: int,
+        remembered_fills: int,
+        buffer_size: int | None,
+    ) -> None:
+        size = client._buffer_size if buffer_size is None else buffer_size
+        least = {
+            "closed_orders": (closed_orders, 0),
+            "remembered_fills": (remembered_fills, 1),
+            "buffer_size": (size, 1),
+        }
+        for name, (value, lowest) in least.items():
+            if value < lowest:
+                raise InvalidRequest(f"{name}: {value} is not allowed; allowed: {lowest} or more")
+        client._require_key(True, "account")
+        self._client = client
+        self._feeds = feeds
+        self._orders: Orders[Order] = Orders(feeds.orders, _load(feeds.orders.state), closed_orders)
+        self._fills = Fills(feeds.orders, feeds.fills, remembered_fills)
+        self._balances: Balances[Balance] = Balances(
+            feeds.balances, _load(feeds.balances.state), _load(feeds.balances.part)
+        )
+        self._order_feed = _Feed(feeds.orders.channel, self._take_orders, self)
+        self._balance_feed = _Feed(feeds.balances.channel, self._take_balances, self)
+        self._size = size
+        self._events: AccountEvents[Order, Fill, Balance, Entry] = AccountEvents(self, size)
+        self._listeners: weakref.WeakSet[AccountEvents[Order, Fill, Balance, Entry]] = weakref.WeakSet([self._events])
+        self._opening = asyncio.Lock()
+        self._is_open = False
+        self._fresh = asyncio.Event()
+        """Set while the state is current, and for good once the account has ended."""
+        self._ended = False
+        self._error: KrakenError | None = None
+        self._missing: list[datetime | None] = []
+        """When the last known fills were before those gaps whose fills are being looked for."""
+        self._lost: list[datetime | None] = []
+        """The same of gaps that have not ended."""
+        self._gapless = True
+        """Whether the snapshots after those gaps went back to fills that were known."""
+        self._recovery: asyncio.Task[None] | None = None
+        self._instruments: Instruments | None = None
+
+    def __repr__(self) -> str:
+        state = "current" if self.current else "not current"
+        return f"<Account {state}: {len(self._orders.open)} open orders, {len(self._balances.held)} balances>"
+
+    # ------------------------------------------------------------------ what is known
+
+    @property
+    def current(self) -> bool:
+        """Whether orders and balances are up to date; False while the connection is down or a snapshot is awaited."""
+        return self._order_feed.current and self._balance_feed.current
+
+    @property
+    def recovering(self) -> bool:
+        """Whether it is still being found out what was missed during a gap."""
+        return bool(self._missing or self._lost or self._orders.vanished)
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """The open orders by the exchange's id."""
+        return MappingProxyType(self._orders.open)
+
+    @property
+    def closed_orders(self) -> Mapping[str, Order]:
+        """The orders that ended last, by the exchange's id, oldest first.
+
+        The status of one that ended during a gap is None until it is found out how.
+        """
+        return MappingProxyType(self._orders.closed)
+
+    @property
+    def balances(self) -> Mapping[str, Balance]:
+        """What the account holds, by asset."""
+        return MappingProxyType(self._balances.held)
+
+    def order(self, name: str) -> Order | None:
+        """An order, open or ended, as it stands; None when it is not known, or was forgotten.
+
+        Args:
+            name: The exchange's id of the order, or the client order id.
+        """
+        return self._orders.find(name)
+
+    # ------------------------------------------------------------------ life
+
+    async def open(self) -> Self:
+        """Subscribe, and wait until the state is complete. Calling it again does nothing.
+
+        Returns:
+            The account itself.
+
+        Raises:
+            NotSent: No connection could be made.
+            ExchangeError: The exchange refuses a subscription.
+            ReplyLost: An acknowledgement or a snapshot did not arrive in time.
+            InvalidRequest: The account was closed.
+        """
+        async with self._opening:
+            if self._ended:
+                raise InvalidRequest("this account is closed; account() gives a new one")
+            if not self._is_open:
+                try:
+                    await self._open()
+                except BaseException:
+                    # Nothing is awaited here: a caller who was cancelled or timed out has waited long enough.
+                    self._detach()
+                    raise
+                self._is_open = True
+        return self
+
+    async def _open(self) -> None:
+        feeds = self._feeds
+        for feed, parameters in (
+            (self._order_feed, feeds.orders.parameters),
+            (self._balance_feed, feeds.balances.parameters),
+        ):
+            self._attach(feed, parameters)
+        for feed in (self._order_feed, self._balance_feed):
+            await self._session(feed).settle(feed)
+        try:
+            async with asyncio.timeout(self._client._timeout):
+                await self.ready()
+        except TimeoutError:
+            raise ReplyLost("no snapshot of the account came in time", Facts(operation="account", sent=True)) from None
+
+    def _attach(self, feed: _Feed, parameters: Mapping[str, Any]) -> None:
+        channel, session = feed.channel, self._session(feed)
+        wanted = self._client._encode_parameters(channel.parameters, parameters)
+        session.attach(feed, channel, wanted)
+        for subscription in session.owned(feed):
+            if len(subscription.owners) > 1:
+                # A stream of the same channel has it already; without a snapshot of our own nothing could be merged.
+                subscription.parameters = {**subscription.parameters, **wanted}
+                session.refresh(subscription)
+
+    def _session(self, feed: _Feed) -> Session:
+        return self._client._session(feed.channel.socket)
+
+    def _detach(self) -> None:
+        for feed in (self._order_feed, self._balance_feed):
+            feed.begun = feed.current = False
+            if session := self._client._sessions.get(feed.channel.socket):
+                session.detach(feed)
+        self._fresh.clear()
+
+    async def aclose(self) -> None:
+        """Unsubscribe and end all iterators; calling it again does nothing."""
+        if not self._ended:
+            self._finish(None)
+            for feed in (self._order_feed, self._balance_feed):
+                if session := self._client._sessions.get(feed.channel.socket):
+                    await session.leave(feed)
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def ready(self) -> None:
+        """Wait until the state is current.
+
+        Raises:
+            KrakenError: The account has ended; it tells why.
+        """
+        await self._fresh.wait()
+        if self._ended:
+            raise self._error or NotSent("the account is closed", Facts(sent=False))
+
+    # ------------------------------------------------------------------ events
+
+    def __aiter__(self) -> AccountEvents[Order, Fill, Balance, Entry]:
+        return self._events
+
+    def updates(self, *, buffer_size: int | None = None) -> AccountEvents[Order, Fill, Balance, Entry]:
+        """Another iterator over what happens, with a buffer of its own.
+
+        Args:
+            buffer_size: How many events may wait in it; as many as in that of the account when left out.
+
+        Returns:
+            The iterator. It begins with the state as it is now.
+
+        Raises:
+            InvalidRequest: `buffer_size` is below 1.
+        """
+        size = self._size if buffer_size is None else buffer_size
+        if size < 1:
+            raise InvalidRequest(f"buffer_size: {size} is not allowed; allowed: 1 or more")
+        events: AccountEvents[Order, Fill, Balance, Entry] = AccountEvents(self, size)
+        for event in self._present():
+            events.put(event, spare=True)
+        if self._ended:
+            events.end(self._error)
+        self._listeners.add(events)
+        return events
+
+    def _present(self) -> list[AccountEvent[Order, Fill, Balance, Entry]]:
+        """The state as events."""
+        orders = [OrderChanged(order, _told(order), True, False) for order in self._orders.open.values()]
+        balances: list[BalanceChanged[Balance, Entry]] = [
+            BalanceChanged(asset, balance, None, True, False) for asset, balance in self._balances.held.items()
+        ]
+        current = [AccountCurrent()] if self.current else []
+        return [*orders, *balances, *current]
+
+    def _tell(self, event: AccountEvent[Order, Fill, Balance, Entry], *, spare: bool = False) -> None:
+        for listener in list(self._listeners):
+            listener.put(event, spare=spare)
+
+    # ------------------------------------------------------------------ what arrives
+
+    def _take_orders(self, items: list[Any], is_snapshot: bool) -> None:
+        if not is_snapshot:
+            for item in items:
+                change = self._orders.apply(item)
+                self._tell_order(change, is_snapshot=False, missed=False)
+                if self._fills.includes(item) and self._fills.is_new(item):
+                    self._tell(FillReported(item, change.state, False))
+            return
+        is_first = not self._order_feed.begun
+        fills = [item for item in items if self._fills.includes(item)]
+        for change in self._orders.replace(item for item in items if not self._fills.includes(item)):
+            self._tell_order(change, is_snapshot=True, missed=not is_first)
+        if is_first:
+            self._fills.begin(fills)
+        else:
+            self._gapless &= not fills or any(self._fills.is_known(fill) for fill in fills)
+            self._tell_late([(fill, None) for fill in fills])
+
+    def _take_balances(self, items: list[Any], is_snapshot: bool) -> None:
+        key = self._feeds.balances.key
+        if not is_snapshot:
+            for item in items:
+                change = self._balances.apply(item)
+                self._tell(BalanceChanged(getattr(item, key), change.state, item, False, False))
+            return
+        is_first = not self._balance_feed.begun
+        for asset, change in self._balances.replace(items).items():
+            self._tell(BalanceChanged(asset, change.state, None, True, not is_first), spare=is_first)
+
+    def _tell_order(self, change: Change[Order], *, is_snapshot: bool, missed: bool) -> None:
+        if change.state is not None and change.fields:
+            event = OrderChanged(change.state, change.fields, is_snapshot, missed)
+            self._tell(event, spare=is_snapshot and not missed)
+
+    def _tell_late(self, fills: list[tuple[Any, Any]]) -> None:
+        """Report those fills of a gap that are news, oldest first."""
+        beginning = datetime.min.replace(tzinfo=UTC)
+        for fill, found in sorted(fills, key=lambda each: self._fills.at(each[0]) or beginning):
+            if self._fills.is_new(fill, late=True):
+                order = self._orders.find(getattr(fill, self._feeds.orders.key))
+                self._tell(FillReported(fill, order, True, found))
+
+    # Called by the feeds.
+
+    def _stale(self, feed: _Feed, reason: str) -> None:
+        """Something that a feed should have told is missing."""
+        if feed is self._order_feed:
+            self._lost.append(self._fills.newest)
+            self._fills.keep_all = True
+        if self._fresh.is_set():
+            self._fresh.clear()
+            self._tell(AccountStale(reason))
+
+    def _snapshot_taken(self) -> None:
+        if self.current:
+            self._fresh.set()
+            self._tell(AccountCurrent(), spare=not self._is_open)
+        if self._order_feed.current and (self._lost or self._orders.vanished):
+            self._missing += self._lost
+            self._lost.clear()
+            if self._recovery is None or self._recovery.done():
+                self._recovery = asyncio.get_running_loop().create_task(self._recover(), name="kraken account recovery")
+
+    def _finish(self, error: KrakenError | None) -> None:
+        if self._ended:
+            return
+        self._ended, self._error, self._is_open = True, error, False
+        self._order_feed.current = self._balance_feed.current = False
+        if self._recovery is not None:
+            self._recovery.cancel()
+        self._fresh.set()
+        for listener in list(self._listeners):
+            listener.end(error)
+
+    # ------------------------------------------------------------------ what was missed
+
+    async def _recover(self) -> None:
+        """Find out what happened during a gap: all of it, or say what remains unknown."""
+        for attempt in range(TRIES):
+            try:
+                while self._missing or self._orders.vanished:
+                    await self._find_fills()
+                    await self._find_ends()
+                self._settle(Recovered())
+                return
+            except KrakenError as error:
+                if not error.retryable or attempt + 1 == TRIES:
+                    self._give_up(error)
+                    return
+                log.info("what happened to the account during a gap is not known yet: %s", error)
+                timing = self._client._timing
+                await timing.sleep(backoff(attempt, RECOVERY_BASE, RECOVERY_LIMIT, timing.random))
+            except Exception as error:
+                log.exception("an error in this package while looking for what happened to the account during a gap")
+                failure = KrakenError(f"unexpected {type(error).__name__}", Facts(operation="account"))
+                failure.__cause__ = error
+                self._give_up(failure)
+                return
+
+    def _give_up(self, error: KrakenError) -> None:
+        vanished = tuple(self._orders.vanished)
+        if self._gapless and not vanished:
+            log.info("the fills of a gap were in the snapshot; REST was asked in vain: %s", error)
+            self._settle(Recovered())
+        else:
+            log.warning("what happened to the account during a gap is not known: %s", error)
+            self._settle(RecoveryFailed(error, bool(self._missing), _earliest(self._missing), vanished))
+
+    def _settle(self, event: Recovered | RecoveryFailed) -> None:
+        """Nothing more is looked for."""
+        self._missing.clear()
+        self._orders.vanished.clear()
+        self._gapless = True
+        self._fills.keep_all = bool(self._lost)
+        self._tell(event)
+
+    async def _find_fills(self) -> None:
+        asked = len(self._missing)
+        if not asked:
+            return
+        since, lookup = _earliest(self._missing), self._feeds.fills.missed
+        arguments = dict(lookup.arguments)
+        if since is not None:
+            arguments[lookup.argument] = int((since - OVERLAP).timestamp()) * lookup.per_second
+        pages = self._lookup(lookup)(**arguments)
+        kind, event = _load(self._feeds.orders.item), {self._feeds.orders.event: self._feeds.fills.events[0]}
+        found = []
+        async for key, row in pages:
+            fill = kind(**event, **_translated(lookup, key, row))
+            if not self._fills.is_known(fill, late=True):
+                found.append((msgspec.structs.replace(fill, **await self._symbols(lookup, row)), row))
+        self._tell_late(found)
+        del self._missing[:asked]
+
+    async def _symbols(self, lookup: Lookup, row: Any) -> dict[str, str]:
+        """The pairs in a REST result, as the streams spell them."""
+        found = {}
+        for taken in lookup.fields:
+            name = getattr(row, taken.source, None) if taken.is_pair else None
+            if name is not None:
+                if self._instruments is None:
+                    self._instruments = await self._client._rest_client().instruments()
+                try:
+                    found[taken.name] = self._instruments.pair(name).symbol
+                except InvalidRequest:  # not listed any more
+                    found[taken.name] = name
+        return found
+
+    async def _find_ends(self) -> None:
+        lookup = self._feeds.orders.ended
+        wanted = list(self._orders.vanished)
+        for start in range(0, len(wanted), lookup.most):
+            some = wanted[start : start + lookup.most]
+            rows = await self._lookup(lookup)(**{**lookup.arguments, lookup.argument: some})
+            for key, row in rows.items():
+                change = self._orders.resolve(key, _translated(lookup, key, row))
+                if change is not None:
+                    self._tell_order(change, is_snapshot=False, missed=True)
+        if unknown := [key for key in wanted if key in self._orders.vanished]:
+            # The exchange books the end of an order a little later than it takes it out of the snapshot.
+            raise ReplyLost(f"how these orders ended is not known: {', '.join(unknown)}", Facts(operation=lookup.call))
+
+    def _lookup(self, lookup: Lookup) -> Callable[..., Any]:
+        call: Callable[..., Any] = getattr(getattr(self._client._rest_client(), lookup.group), lookup.call)
+        return call
+
+
+def _translated(lookup: Lookup, key: str, row: Any) -> dict[str, Any]:
+    """What an entry of a REST result tells, in the words of the stream; without names of pairs."""
+    values = {
+        taken.name: _in_words(taken, key if taken.source == "@key" else getattr(row, taken.source, None))
+        for taken in lookup.fields
+        if not taken.is_pair
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _in_words(taken: Taken, value: Any) -> Any:
+    if value is None:
+        return None
+    if taken.values is not None:
+        return taken.values.get(str(value).lower())
+    if taken.per_second:
+        at = moment(value, taken.per_second)
+        return None if at is None else at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value
+
+
+def _earliest(moments: list[datetime | None]) -> datetime | None:
+    """The first of some moments; None stands for the beginning."""
+    return None if None in moments else min((each for each in moments if each is not None), default=None)
+
+
+def _told(state: Any) -> frozenset[str]:
+    return frozenset(name for name in state.__struct_fields__ if getattr(state, name) is not None)
+
+
+def _load(dotted: str) -> Any:
+    module, _, name = dotted.partition(":")
+    return getattr(import_module(module), name)
+
+
+class _Feed:
+    """One channel of an account: it hands on what frames hold, and notices when one is missing."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        take: Callable[[list[Any], bool], None],
+        account: Account[Any, Any, Any, Any],
+    ) -> None:
+        self.channel = channel
+        self.begun = False
+        """Whether a snapshot has been taken."""
+        self.current = False
+        """Whether nothing was missed since the last one."""
+        self._take = take
+        self._account = account
+        self._last: Any = None
+        self._session: Session | None = None
+
+    def route(
+        self,
+        session: Session,
+        fields: tuple[str, ...],  # noqa: ARG002
+        wanted: frozenset[object],  # noqa: ARG002
+    ) -> None:
+        """Belong to a session. Every item is the account's own."""
+        self._session = session
+
+    def receive(self, frame: Any, raw: bytes) -> None:
+        """Take a frame. Before the first snapshot there is nothing that it could change."""
+        is_snapshot = field(frame, "type") == "snapshot"
+        if not (self.begun or is_snapshot):
+            return
+        number = field(frame, "sequence")
+        if is_snapshot:
+            self._lose(f"{self.channel.name} was subscribed anew")
+        elif None not in (self._last, number) and number != self._last + 1:
+            self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
+        self._last = number
+        try:
+            self._take(field(frame, "data"), is_snapshot)
+        except Exception:
+            self._give_up_on(raw)
+            return
+        if is_snapshot:
+            self.begun = self.current = True
+            self._account._snapshot_taken()
+
+    def _give_up_on(self, raw: bytes) -> None:
+        """Ask for a new snapshot because of a frame; but not again and again, if that is what cannot be understood."""
+        session = self._session
+        assert session is not None
+        log.warning("a frame of %s with %d bytes could not be applied", self.channel.name, len(raw), exc_info=True)
+        self._account._client._emit(Malformed(session.name, raw))
+        if self.current:
+            for subscription in session.owned(self):
+                session.refresh(subscription)
+        self._lose(f"a frame of {self.channel.name} could not be applied")
+
+    def _lose(self, reason: str) -> None:
+        if self.current:
+            self.current = False
+            self._account._stale(self, reason)
+
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
+        """The snapshot follows."""
+
+    def refused(self, subscription: Subscription, error: KrakenError) -> None:  # noqa: ARG002
+        """No more will come."""
+        if self.begun:
+            self._account._finish(error)
+
+    def dropped_connection(self) -> None:
+        """What happens until the next snapshot is not told."""
+        self._lose("the connection was lost")
+
+    def fail(self, error: KrakenError) -> None:
+        """The session has given up."""
+        self._account._finish(error)
+
+    def end(self) -> None:
+        """The client was closed."""
+        self._account._finish(None)
