@@ -176,6 +176,28 @@ def test_every_fill_once(data: st.DataObject) -> None:
     assert sorted(reported) == list(range(begin, total))
 
 
+def test_fills_before_the_beginning_are_no_news() -> None:
+    """What came first is known by the oldest fill of the snapshot: none of those after it is left out."""
+    fills = Fills(ACCOUNT.orders, ACCOUNT.fills, 10)
+    fills.begin([fill(2, 20), fill(1, 10)])
+    assert fills.newest == moment_of(fill(2, 20).timestamp)
+    assert [fills.is_new(each, late=True) for each in (fill(3, 5), fill(4, 15), fill(1, 10))] == [False, True, False]
+    assert fills.is_new(fill(5, 5))  # live, whatever its time
+
+
+def test_an_order_that_comes_back() -> None:
+    orders: Orders[AccountOrder] = Orders(ACCOUNT.orders, AccountOrder, 10)
+    orders.replace([execution("O")])
+    orders.replace([])
+    assert (list(orders.vanished), list(orders.closed)) == (["O"], ["O"])
+    (change,) = orders.replace([execution("O")])
+    assert change.fields == {"order_status"}
+    assert (list(orders.vanished), list(orders.closed), list(orders.open)) == ([], [], ["O"])
+    orders.replace([])
+    assert orders.apply(execution("O", order_status="canceled")).fields == {"order_status"}
+    assert not orders.vanished
+
+
 def test_what_is_a_fill() -> None:
     fills = Fills(ACCOUNT.orders, ACCOUNT.fills, 10)
     assert fills.includes(fill(1))

@@ -272,13 +272,45 @@ def test_a_lost_frame(emulator: Emulator, channel: str) -> None:
             emulator.fill(order, "0.002")
             emulator.fill(order, "0.003")
             seen = await told(aiter(account), is_a(AccountStale))
-            assert channel in seen[-1].reason
+            assert seen[-1].reason == f"a frame of {channel} is missing"
             await until(settled(account))
             agrees(account, emulator)
             seen += await told(aiter(account), is_a(AccountCurrent))
             trades = emulator.orders[order]["trades"]
             assert sorted(name for name, _ in fills(seen)) == sorted(trades)
             assert dict(fills(seen))[trades[0]] is (channel == "executions")
+
+    run(scenario)
+
+
+def test_a_snapshot_between(emulator: Emulator) -> None:
+    """Somebody had the channel subscribed anew: between the two subscriptions something may have happened."""
+
+    async def scenario() -> None:
+        async with client(emulator) as ws, ws.account() as account:
+            await placed(ws, account)
+            session = ws._sessions["private"]
+            (subscription,) = session.owned(account._order_feed)
+            session.refresh(subscription)
+            seen = await told(aiter(account), is_a(Recovered))
+            assert AccountStale("executions was subscribed anew") in seen
+            assert [request.path for request in emulator.requests].count("/0/private/TradesHistory") == 1
+
+    run(scenario)
+
+
+def test_closing_while_something_is_looked_for(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with client(emulator, **QUICK) as ws:
+            async with ws.account() as account:
+                emulator.faults.add("TradesHistory", "hang-before")
+                emulator.drop_connections()
+                await until(lambda: "/0/private/TradesHistory" in [request.path for request in emulator.requests])
+                assert account.recovering
+                recovery = account._recovery
+            assert recovery is not None
+            await until(recovery.done)
+            assert recovery.cancelled()
 
     run(scenario)
 

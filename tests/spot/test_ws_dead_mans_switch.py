@@ -154,6 +154,21 @@ def test_it_cannot_be_renewed(exchange: Emulator) -> None:
     run(scenario)
 
 
+def test_a_reconnect_ends_the_waiting(exchange: Emulator) -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with client(exchange, timing=time.timing, silence_timeout=None) as ws:
+            await ws.account().open()
+            events = heard(ws)
+            async with ws.dead_mans_switch(seconds=9) as switch:
+                exchange.faults.add(METHOD, "reset-before")
+                await time.pass_(3)
+                await until(lambda: len(events) == 1 and switch.error is None)
+                assert (time.now, switch.remaining) == (1003, 9)
+
+    run(scenario)
+
+
 def test_a_program_that_was_held_up(exchange: Emulator) -> None:
     async def scenario() -> None:
         time = FakeTime()

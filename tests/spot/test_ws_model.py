@@ -1,8 +1,9 @@
 """Whatever happens to the connections, in the end the client has what the exchange has.
 
 A machine subscribes, unsubscribes, trades, and lets connections break in every way that the emulator knows. After each
-quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's. Time
-is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how many such lives are led.
+quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and
+every fill must have been told once. Time is simulated: it passes only while nobody has anything to do.
+`KRAKEN_MODEL_EXAMPLES` says how many such lives are led.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -24,9 +26,11 @@ from kraken.emulator import Emulator
 from kraken.emulator.instruments import Instruments
 from kraken.exceptions import KrakenError
 from kraken.runtime.errors import ConnectionLost, ExchangeError, NotSent, ReplyLost
-from kraken.runtime.websocket import OrderBookClient, Stream
+from kraken.runtime.websocket import OrderBookClient, Stream, WebSocketClient
+from kraken.runtime.websocket.account import Account, FillReported, RecoveryFailed
 from kraken.runtime.websocket.stream import SlowConsumer
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
+from kraken.spot.messages import AccountBalance, AccountOrder, Balance, Execution
 
 from ..simulated import SimulatedLoop
 from .sockets import addresses
@@ -47,6 +51,8 @@ servers = st.sampled_from(SERVERS)
 
 Wanted = tuple[str, str | None, int | None]
 """Channel, symbol, and the length of candles or the depth of a book."""
+PRIVATE: list[Wanted] = [("executions", None, None), ("balances", None, None)]
+"""What an account subscribes."""
 
 
 class Reader:
@@ -77,6 +83,10 @@ class Reader:
         await self._stream.aclose()
 
 
+Orders = dict[str, tuple[Any, ...]]
+"""Side, quantity, filled quantity and price of open orders."""
+
+
 class AccountView:
     """Orders and balances as the two private channels tell them."""
 
@@ -97,13 +107,42 @@ class AccountView:
         else:
             self.balances |= {row.asset: row.balance for row in message.data}
 
-    def open_orders(self) -> dict[str, tuple[Any, ...]]:
+    def open_orders(self) -> Orders:
         live = ("pending_new", "new", "partially_filled")
         return {
             order_id: (order["side"], order["order_qty"], order["cum_qty"], order["limit_price"])
             for order_id, order in self.orders.items()
             if order["order_status"] in live
         }
+
+
+class Follower:
+    """Follows an account, and counts the fills that it tells."""
+
+    def __init__(self, account: Account[AccountOrder, Execution, AccountBalance, Balance]) -> None:
+        self.account = account
+        self.fills: Counter[str | None] = Counter()
+        self.failures: list[RecoveryFailed] = []
+        self.task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(SlowConsumer):
+                async for event in self.account:
+                    if isinstance(event, FillReported):
+                        self.fills[event.fill.exec_id] += 1
+                    elif isinstance(event, RecoveryFailed):
+                        self.failures.append(event)
+
+    def open_orders(self) -> Orders:
+        return {
+            order_id: (order.side, order.order_qty, order.cum_qty, order.limit_price)
+            for order_id, order in self.account.orders.items()
+        }
+
+    @property
+    def balances(self) -> dict[str, Decimal | None]:
+        return {asset: balance.balance for asset, balance in self.account.balances.items()}
 
 
 class Life(RuleBasedStateMachine):
@@ -120,9 +159,12 @@ class Life(RuleBasedStateMachine):
             "timing": self.loop.timing(self.chance.random),
         }
         self.ws = SpotWSClient(**options)
+        self.other = SpotWSClient(no_public=True, **options)
+        """For the private channels as they are: a stream that joins a live subscription gets no snapshot of its own."""
         self.books = SpotOrderBookClient(DEPTH, **options)
         self.orders = SpotLevel3BookClient(DEPTH, **options)
-        self.account = AccountView()
+        self.view = AccountView()
+        self.follower: Follower
         self.readers: list[Reader] = []
         self.kept: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.tasks: list[asyncio.Task[Any]] = []
@@ -136,8 +178,13 @@ class Life(RuleBasedStateMachine):
         """Let time pass until something is done."""
         self.loop.run_until_complete(coroutine)
 
+    @property
+    def clients(self) -> tuple[WebSocketClient, ...]:
+        return self.ws, self.other, self.books, self.orders
+
     async def arrive(self) -> None:
-        await asyncio.gather(self.ws.start(), self.books.start(), self.orders.start())
+        await asyncio.gather(*(client.start() for client in self.clients))
+        self.follower = Follower(await self.ws.account().open())
 
     def begin(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Begin something, without waiting for it."""
@@ -173,10 +220,10 @@ class Life(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.private)
     @rule()
-    def subscribe_account(self) -> None:
+    def subscribe_private_channels(self) -> None:
         self.private = True
-        self.read(self.ws.executions(), [("executions", None, None)], self.account.take_executions)
-        self.read(self.ws.balances(), [("balances", None, None)], self.account.take_balances)
+        self.read(self.other.executions(), [("executions", None, None)], self.view.take_executions)
+        self.read(self.other.balances(), [("balances", None, None)], self.view.take_balances)
 
     @precondition(lambda self: self.readers)
     @rule(number=st.integers(0, 99))
@@ -325,10 +372,13 @@ class Life(RuleBasedStateMachine):
         self.troubled = True
         self.emulator.faults.add(method, kind)
 
-    @rule(kind=st.sampled_from(["html", "error-500", "reset-before", "hang-before"]))
-    def token_fault(self, kind: Any) -> None:
+    @rule(
+        operation=st.sampled_from(["GetWebSocketsToken", "TradesHistory", "QueryOrders"]),
+        kind=st.sampled_from(["html", "error-500", "reset-before", "hang-before"]),
+    )
+    def rest_fault(self, operation: str, kind: Any) -> None:
         self.troubled = True
-        self.emulator.faults.add("GetWebSocketsToken", kind)
+        self.emulator.faults.add(operation, kind)
 
     @precondition(lambda self: not self.connect_fault)
     @rule(kind=st.sampled_from(["html", "error-500", "reset-before", "hang-before"]))
@@ -378,6 +428,7 @@ class Life(RuleBasedStateMachine):
             await asyncio.sleep(0.25)
         errors = [error for reader in self.readers for error in reader.errors if not isinstance(error, HEALABLE)]
         assert errors == []
+        assert self.follower.failures == []
         self.troubled = self.connect_fault = False
 
     async def touch(self) -> None:
@@ -403,15 +454,16 @@ class Life(RuleBasedStateMachine):
         emulator = self.emulator
         streams = frozenset[Wanted]().union(*(reader.wanted for reader in self.readers))
         kept = [(kind, symbol, DEPTH) for kind, symbol in self.kept]
-        wanted = Counter[Wanted]([*streams, *kept])
+        wanted = Counter[Wanted]([*streams, *kept, *PRIVATE])
         live = Counter(
             (each.channel, each.symbol, each.options.get("interval", each.options.get("depth")))
             for each in emulator.subscriptions
         )
         claimed = Counter(
             (each["channel"], symbol, each.get("interval", each.get("depth")))
-            for client in (self.ws, self.books, self.orders)
-            for each in (*client.active_public_subscriptions, *client.active_private_subscriptions)
+            for client in self.clients
+            for session in client._sessions.values()
+            for each in session.live()
             for symbol in each.get("symbol", [None])
         )
         found = [f"wanted but not live: {key}" for key in (wanted - live).elements()]
@@ -420,8 +472,15 @@ class Life(RuleBasedStateMachine):
         found += [f"in the client's list but not live: {key}" for key in (claimed - live).elements()]
         for kind, symbol in self.kept:
             found += self.wrong_book(kind, symbol)
+        follower = self.follower
+        if not follower.account.current or follower.account.recovering:
+            found.append(f"the account is not up to date: {follower.account}")
+        found += self.wrong_account(follower.open_orders(), follower.balances)
+        trades = Counter(trade for order in emulator.orders.values() for trade in order.get("trades", ()))
+        if follower.fills != trades:
+            found.append(f"fills told and done: {follower.fills}, {trades}")
         if self.private:
-            found += self.wrong_account()
+            found += self.wrong_account(self.view.open_orders(), self.view.balances)
         return found
 
     def wrong_book(self, kind: str, symbol: str) -> list[str]:
@@ -439,16 +498,19 @@ class Life(RuleBasedStateMachine):
             right = str(shown) == str([[tuple(each) for each in side] for side in orders])
         return [] if right else [f"{kind} of {symbol} is wrong"]
 
-    def wrong_account(self) -> list[str]:
-        truth = {
-            order_id: tuple(Decimal(text) for text in (order["vol"], order["vol_exec"], order["descr"]["price"]))
+    def wrong_account(self, orders: Orders, balances: Mapping[str, Decimal | None]) -> list[str]:
+        true_orders = {
+            order_id: (
+                order["descr"]["type"],
+                *(Decimal(text) for text in (order["vol"], order["vol_exec"], order["descr"]["price"])),
+            )
             for order_id, order in self.emulator.orders.items()
             if order["status"] in ("open", "pending")
         }
-        told = {order_id: tuple(order[1:]) for order_id, order in self.account.open_orders().items()}
-        found = [] if told == truth else [f"orders are wrong: {told} in place of {truth}"]
-        balances = {ASSETS[name]: amount for name, amount in self.emulator.balances.items() if name in ASSETS}
-        found += [] if self.account.balances == balances else [f"balances are wrong: {self.account.balances}"]
+        true_balances = {ASSETS[name]: amount for name, amount in self.emulator.balances.items() if name in ASSETS}
+        found = [] if orders == true_orders else [f"orders are wrong: {orders} in place of {true_orders}"]
+        if balances != true_balances:
+            found.append(f"balances are wrong: {balances} in place of {true_balances}")
         return found
 
     def teardown(self) -> None:
@@ -461,11 +523,12 @@ class Life(RuleBasedStateMachine):
             self.loop.close()
 
     async def leave(self) -> None:
-        for task in (*self.tasks, *self.kept.values()):
+        tasks = [*self.tasks, *self.kept.values(), self.follower.task]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, *self.kept.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(reader.close() for reader in self.readers))
-        await asyncio.gather(self.ws.close(), self.books.close(), self.orders.close())
+        await asyncio.gather(*(client.close() for client in self.clients))
 
 
 TestLife = Life.TestCase

@@ -15,7 +15,7 @@ from websockets.http11 import Request, Response
 
 from kraken.runtime.errors import ErrorRow, ErrorTable, ExchangeError, InvalidRequest
 from kraken.runtime.orderbook import OrderBook
-from kraken.runtime.websocket import Channel, Method, OrderBookClient, Socket, Stream, Timing, WebSocketClient
+from kraken.runtime.websocket import Channel, Method, OrderBookClient, ParamsClient, Socket, Stream, Timing
 
 SECRET = "a2V5LXNlY3JldC10aGF0LW5vYm9keS1tYXktc2Vl"
 KEY = "public-half-of-the-key"
@@ -344,7 +344,7 @@ class Hooks:
     error_table = f"{__name__}:TABLE"
 
 
-class Client(Hooks, WebSocketClient):  # type: ignore[misc]
+class Client(Hooks, ParamsClient):  # type: ignore[misc]
     tokens = 0
     lifetime = 900.0
 
@@ -353,7 +353,7 @@ class Client(Hooks, WebSocketClient):  # type: ignore[misc]
         return f"token-number-{self.tokens}", self.lifetime
 
 
-class BookClient(Hooks, OrderBookClient[OrderBook]):  # type: ignore[misc]
+class BookClient(Hooks, ParamsClient, OrderBookClient[OrderBook]):  # type: ignore[misc]
     book_channel = BOOK
     book_type = OrderBook
 

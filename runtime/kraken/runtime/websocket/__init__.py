@@ -1,6 +1,6 @@
 """WebSocket clients: what generated code stands on, and what it must supply.
 
-A generated client is a subclass of `WebSocketClient` (or `OrderBookClient`) with these class attributes:
+A generated client is a subclass of `WebSocketClient` (`ParamsClient` with the interface of old, or `OrderBookClient`) with these class attributes:
 
 ==================  ===============================================================================================
 `sockets`           name -> `Socket`: base address, path such as `/v2`, whether its requests carry a token
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .books import OrderBookClient
     from .client import PartlyRefused, WebSocketClient
+    from .lenient import ParamsClient
     from .pacing import ConnectBudget, Timing
     from .stream import SlowConsumer, Stream
     from .switch import DeadMansSwitch, SwitchStillOn
@@ -57,6 +58,7 @@ _LAZY = {
     "ConnectBudget": ".pacing",
     "DeadMansSwitch": ".switch",
     "OrderBookClient": ".books",
+    "ParamsClient": ".lenient",
     "PartlyRefused": ".client",
     "SlowConsumer": ".stream",
     "Stream": ".stream",
@@ -71,6 +73,7 @@ __all__ = [
     "DeadMansSwitch",
     "Method",
     "OrderBookClient",
+    "ParamsClient",
     "PartlyRefused",
     "Policy",
     "SlowConsumer",

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._version import __version__
-from ..errors import ErrorTable, ExchangeError, ExperimentalWarning, Facts, InvalidRequest, KrakenError, ReplyLost
+from ..errors import ErrorTable, ExchangeError, ExperimentalWarning, Facts, InvalidRequest, KrakenError
 from ..order_ids import with_client_order_ids
 from .credentials import ChallengeSource, TokenSource
 from .dialect import NUMBERED, Dialect
@@ -172,7 +172,8 @@ class WebSocketClient:
         self._event_handlers: list[Callable[[Event], Any]] = []
         self._listeners: weakref.WeakSet[_Events] = weakref.WeakSet()
         self._plain = callback is not None or type(self).on_message is not WebSocketClient.on_message
-        self._legacy = _Legacy()
+        self._lenient = _Lenient()
+        """Who wants what was subscribed through the interface of old."""
         self._closed = False
 
     def __repr__(self) -> str:
@@ -397,132 +398,6 @@ class WebSocketClient:
         for session in self._sessions.values():
             session.tap = tap
 
-    # ------------------------------------------------------------------ the lenient interface
-
-    async def subscribe(self, params: dict[str, Any], req_id: int | None = None) -> None:
-        """Subscribe to a channel; its messages go to `on_message`, the callback and handlers.
-
-        The parameters are sent as they are, with a token where one is needed, and again after each reconnect. A
-        refusal is logged, and arrives as a message. For typed parameters and results use the channel's own method.
-
-        Args:
-            params: Parameters of the request, with at least `channel`.
-            req_id: Id that the replies shall carry.
-
-        Raises:
-            InvalidRequest: There is no `channel`, or it needs a key and this client has none.
-            NotSent: No connection could be made.
-        """
-        channel = self._channel_of(params)
-        request = {name: value for name, value in params.items() if name not in ("channel", "token")}
-        session = self._session(channel.socket)
-        session.want(self._legacy, channel, request, req_id)
-        try:
-            await session.settle(self._legacy)
-        except (ExchangeError, ReplyLost) as error:
-            log.warning("subscribing failed: %s", error)
-
-    async def unsubscribe(self, params: dict[str, Any], req_id: int | None = None) -> None:
-        """Unsubscribe from a channel that was subscribed with `subscribe`.
-
-        Args:
-            params: Parameters of the request, with at least `channel`.
-            req_id: Id that the replies shall carry.
-
-        Raises:
-            InvalidRequest: There is no `channel`, or it needs a key and this client has none.
-        """
-        channel = self._channel_of(params)
-        session = self._session(channel.socket)
-        values = params.get(channel.each) if channel.each else None
-        given = [s for s in session.owned(self._legacy) if s.channel.name == channel.name]
-        if values is not None:
-            given = [s for s in given if s.value in values]
-        await session.ended(session.unwant(self._legacy, given, req_id))
-
-    async def send_message(self, message: dict[str, Any], raw: bool = False) -> None:
-        """Send a message as it is; replies arrive in `on_message`.
-
-        Args:
-            message: The message, with at least `method`.
-            raw: Send it without adding a token, and without remembering subscriptions for a reconnect.
-
-        Raises:
-            InvalidRequest: The message has no method, or it needs a key and this client has none.
-            NotSent: There is no connection.
-        """
-        if not isinstance(message, dict) or not isinstance(message.get("method"), str):
-            raise InvalidRequest("message: a dict with a text as 'method' is needed")
-        name = message["method"]
-        if name in ("subscribe", "unsubscribe"):
-            channel = self._channel_of(message.get("params"))
-            if not raw:
-                act = self.subscribe if name == "subscribe" else self.unsubscribe
-                await act(message["params"], message.get("req_id"))
-                return
-            socket, auth = channel.socket, channel.auth
-        else:
-            method = self.methods.get(name)
-            socket = method.socket if method else self._default_socket()
-            auth = method is not None and method.auth
-        self._require_key(auth, name)
-        await self._session(socket).send(message, auth and not raw)
-
-    async def get_ws_token(self) -> dict[str, Any]:
-        """Ask the exchange for a token; the client does so by itself where one is needed.
-
-        Returns:
-            `token`, and its lifetime in seconds as `expires`.
-        """
-        self._require_key(True, "get_ws_token")
-        token, expires = await self._fetch_token()
-        return {"token": token, "expires": expires}
-
-    @property
-    def active_public_subscriptions(self) -> list[dict[str, Any]]:
-        """The live subscriptions that need no token, each as the parameters of its request.
-
-        Raises:
-            ConnectionError: The client was made with `no_public`.
-        """
-        if self._no_public:
-            raise ConnectionError("this client was made without public connections")
-        return self._live(auth=False)
-
-    @property
-    def active_private_subscriptions(self) -> list[dict[str, Any]]:
-        """The live subscriptions that need a token, each as the parameters of its request, without the token.
-
-        Raises:
-            ConnectionError: The client has no key.
-        """
-        if not self._key:
-            raise ConnectionError("this client has no key, and so no private connections")
-        return self._live(auth=True)
-
-    def _live(self, auth: bool) -> list[dict[str, Any]]:
-        return [
-            request
-            for name, session in self._sessions.items()
-            if self.sockets[name].auth is auth
-            for request in session.live()
-        ]
-
-    def _channel_of(self, params: Any) -> Channel:
-        name = params.get("channel") if isinstance(params, dict) else None
-        if not isinstance(name, str):
-            raise InvalidRequest("params: a dict with a text as 'channel' is needed")
-        channel = self.channels.get(name)
-        if channel is None:
-            # A channel this version does not know: every parameter counts as part of its identity.
-            others = tuple(key for key in params if key not in ("channel", "token"))
-            channel = Channel(name, self._default_socket(), unsubscribe=others, key=others)
-        self._require_key(channel.auth, name)
-        return channel
-
-    def _default_socket(self) -> str:
-        return next(name for name, socket in self.sockets.items() if not socket.auth)
-
     # ------------------------------------------------------------------ sessions
 
     def _session(self, name: str) -> Session:
@@ -596,8 +471,8 @@ class WebSocketClient:
         return table
 
 
-class _Legacy:
-    """Who wants the subscriptions that were made with `subscribe(params=...)`."""
+class _Lenient:
+    """Who wants the subscriptions that are made with `subscribe(...)`."""
 
     def acknowledged(self, subscription: Subscription, ack: Any) -> None:
         """Its acknowledgement reaches the user as a message."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kraken.runtime.websocket.client import WebSocketClient
+from kraken.runtime.websocket.lenient import ParamsClient
 from kraken.runtime.websocket.pacing import ConnectBudget
 from kraken.runtime.websocket.protocol import Channel, Method, Socket
 
@@ -45,7 +45,7 @@ AMEND_ORDER = Method(
 )
 
 
-class SpotSockets(WebSocketClient):
+class SpotSockets(ParamsClient):
     """What all clients of Kraken's Spot WebSocket API v2 know: its addresses, channels and methods."""
 
     sockets: ClassVar[Mapping[str, Socket]] = {
