@@ -85,7 +85,8 @@ def test_catalogue_has_what_the_specs_have(catalogue: list[dict[str, Any]]) -> N
             facts["x-kraken-auth"],
             "x-kraken-replaced-by" in facts,
         )
-        for _, document in documents(SPECS)
+        for name, document in documents(SPECS)
+        if not (SPECS / name).with_name("protocol.yaml").is_file()  # the clients do not speak that dialect yet
         for facts in document.get("channels", {}).values()
     )
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, ForwardRef
 
 FILE = Path(__file__).with_name("surface.txt")
-PACKAGES = ("kraken.spot", "kraken.exceptions", "kraken.runtime")
+PACKAGES = ("kraken.spot", "kraken.unified", "kraken.exceptions", "kraken.runtime")
 
 
 def surface() -> str:
