@@ -926,6 +926,39 @@ CASES = {
             ),
         ),
     ),
+    "certainty of a channel in one word": Case(
+        STREAMS,
+        "    x-kraken-kind: channel\n",
+        "    x-kraken-kind: channel\n    x-kraken-certainty: implied\n",
+        (
+            (
+                "x-kraken-certainty: implied",
+                "x-kraken-certainty: implied; allowed: an object with sent and received",
+            ),
+        ),
+    ),
+    "certainty of half a method": Case(
+        STREAMS,
+        "    x-kraken-kind: method\n",
+        "    x-kraken-kind: method\n    x-kraken-certainty: {received: seen}\n",
+        (
+            (
+                "x-kraken-certainty: {received: seen}",
+                "x-kraken-certainty: sent is missing; allowed: documented, seen, implied",
+            ),
+        ),
+    ),
+    "unknown certainty": Case(
+        STREAMS,
+        "    TickerSubscription:\n",
+        "    TickerSubscription:\n      x-kraken-certainty: hoped\n",
+        (
+            (
+                "x-kraken-certainty: hoped",
+                "x-kraken-certainty: 'hoped'; allowed: documented, seen, implied",
+            ),
+        ),
+    ),
     # ------------------------------------------------------------------ the error table
     "unknown category": Case(
         ERRORS,

@@ -13,6 +13,7 @@ TESTS = Path(__file__).parents[1]
 FILES = {
     TESTS / "spot" / "surface.txt": ("kraken.spot", "kraken.exceptions", "kraken.runtime"),
     TESTS / "futures" / "surface.txt": ("kraken.futures",),
+    TESTS / "unified" / "surface.txt": ("kraken.unified",),
 }
 CLIENTS = [f"kraken.{product}.{name}" for product in ("spot", "futures") for name in ("client", "async_client")]
 

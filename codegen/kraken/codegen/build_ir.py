@@ -13,6 +13,8 @@ from .account import KEY as ACCOUNT
 from .account import AccountBuilder
 from .check import document_kind, find_reference
 from .ir import (
+    CERTAIN,
+    Certainty,
     Channel,
     Example,
     Field,
@@ -60,6 +62,9 @@ MODELS = {
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
 
+IMPLIED = " Experimental."
+"""Said of what is only implied."""
+
 TIMES = {
     "Unix seconds": 1,
     "Unix milliseconds": 1000,
@@ -94,15 +99,19 @@ class Builder:
         self.sides: dict[tuple[str, str, str], str] = {}
         self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
         """Where the classes of each module come from."""
+        self._home = ""
+        """The product that classes are made for. What it shares with another product becomes a class of its own."""
+        self._certainty = ""
+        """How sure we are of schemas that do not say it themselves; empty where all is certain."""
 
     def build(self) -> list[Product]:
         for document in self.documents:
             if any(operations(document)):
                 self._rest(document)
-            elif any(channels(document)):
+            elif self._has_clients(document):
                 self._websocket(document)
         for document in self.documents:
-            if any(channels(document)):
+            if self._has_clients(document):
                 self._check_websocket(document)
             product = self.products.get(_product_name(document), Product(""))
             if "x-kraken-tiers" in document.data:
@@ -111,10 +120,17 @@ class Builder:
             if "x-kraken-end" in document.data:
                 product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
+            self._home = product.name
             self._lookups(product)
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
+
+    def _has_clients(self, document: Document) -> bool:
+        """Whether WebSocket clients are made from a document: not where a product speaks a dialect that they do not."""
+        folder = document.name.split("/", 1)[0]
+        dialects = {each.name.split("/", 1)[0] for each in self.documents if "x-kraken-dialect" in each.data}
+        return any(channels(document)) and folder not in dialects
 
     def _lookups(self, product: Product) -> None:
         """How orders are found again after a lost reply."""
@@ -165,8 +181,13 @@ class Builder:
 
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
-        product = self.products[document.data["x-kraken-product"]]
-        known = [operation.operation_id for group in product.groups for operation in group.operations]
+        product = self._product(document)
+        known = [
+            operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
+            for each in self.products.values()
+            for group in each.groups
+            for operation in group.operations
+        ]
         for name, server in document.data["servers"].items():
             token = server.get("x-kraken-token")
             if token is not None and token not in known:
@@ -180,8 +201,8 @@ class Builder:
     # ------------------------------------------------------------------ REST
 
     def _product(self, document: Document) -> Product:
-        name = document.data["x-kraken-product"]
-        return self.products.setdefault(name, Product(name))
+        self._home, self._certainty = document.data["x-kraken-product"], ""
+        return self.products.setdefault(self._home, Product(self._home))
 
     def _rest(self, document: Document) -> None:
         product = self._product(document)
@@ -567,17 +588,24 @@ class Builder:
             "examples": tuple(raw["x-kraken-wire-examples"]),
             "deprecated": "x-kraken-replaced-by" in raw,  # AsyncAPI has no word for it
             "replaced_by": raw.get("x-kraken-replaced-by", ""),
+            "exclusive": _groups(raw, "x-kraken-exclusive"),
+            "one_of": _groups(raw, "x-kraken-one-of"),
+            "certainty": Certainty(**{**CERTAIN._asdict(), **raw.get("x-kraken-certainty", {})}),
         }
 
     def _channel(self, document: Document, product: Product, at: Pointer, raw: Json) -> Channel:
-        message, frame_at, frame = self._message(document, at, raw, "channel")
+        certainty = raw.get("x-kraken-certainty", {})
+        self._certainty = certainty.get("received", "")
+        message, home, frame_at, frame = self._message(document, at, raw, "channel")
         data = frame["properties"].get("data")
         subscribed = next((name for name in raw["messages"] if name.endswith("Subscribed")), "")
         overflow = raw.get("x-kraken-overflow", {"policy": "keep-latest"})
         fields: list[Field] = []
         subscription = ""
         if "x-kraken-subscribe" in raw:
+            self._certainty = certainty.get("sent", "")
             subscription, fields = self._parameters(document, (*at, "x-kraken-subscribe"), raw["x-kraken-subscribe"])
+            self._certainty = certainty.get("received", "")
             found = self._deref(document, (*at, "messages", subscribed), raw["messages"].get(subscribed, {}))
             payload = found[2].get("payload", {})
             if not subscribed or not str(payload.get("$ref", "")).endswith(f"/schemas/{subscribed}"):
@@ -594,15 +622,15 @@ class Builder:
         if data is None:
             item, kind = PyType(message), None
         else:
-            kind = self._hint(document, (*frame_at, "properties", "data"), data, STREAM)
-            item = self._hint(document, frame_at, data["items"], STREAM) if data.get("type") == "array" else kind
-            self._check_key(document, at, overflow, data)
+            kind = self._hint(home, (*frame_at, "properties", "data"), data, STREAM)
+            item = self._hint(home, frame_at, data["items"], STREAM) if data.get("type") == "array" else kind
+            self._check_key(document, at, overflow, self._deref(home, frame_at, data.get("items", data))[2])
         return Channel(
             **self._common(document, product, raw),
             message=message,
             item=item,
             data=kind,
-            frame_fields=self._frame_fields(document, frame_at, frame, ("channel", "data")),
+            frame_fields=self._frame_fields(home, frame_at, frame, ("channel", "data")),
             policy=overflow["policy"],
             key=tuple(overflow.get("key", ())),
             subscription=subscription,
@@ -611,10 +639,13 @@ class Builder:
             unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
             pace=self._pace(document, at, raw, fields),
             rate_counter=raw.get("x-kraken-rate-counter"),
+            reports_gaps=raw.get("x-kraken-sequence", {}).get("gap") == "report",
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
-        reply_class, frame_at, frame = self._message(document, at, raw, "reply")
+        certainty = raw.get("x-kraken-certainty", {})
+        self._certainty = certainty.get("sent", "")
+        reply_class, home, frame_at, frame = self._message(document, at, raw, "reply")
         request = next((name for name in raw["messages"] if name.endswith("Request")), "")
         fields: list[Field] = []
         params = ""
@@ -623,27 +654,26 @@ class Builder:
         if schema is not None:
             params, fields = self._parameters(where, (*source, "payload", "properties", "params"), schema)
         self._check_arguments(document, at, fields, "timeout")
+        self._certainty = certainty.get("received", "")
         result = frame["properties"].get("result")
         client_id = raw.get("x-kraken-client-order-id", {})
         self._check_names(document, at, raw, fields)
         if key := raw.get("x-kraken-row-errors"):
-            self._row_errors(document, at, key, (document, frame_at, result or {}), STREAM)
+            self._row_errors(document, at, key, (home, frame_at, result or {}), STREAM)
         return Method(
             **self._common(document, product, raw),
             reply=frame["properties"]["method"]["const"],
             reply_class=reply_class,
             params=params,
-            result=self._hint(document, frame_at, result, STREAM).text if result else "",
-            reply_fields=self._frame_fields(document, frame_at, frame, ("method", "result")),
+            result=self._hint(home, frame_at, result, STREAM).text if result else "",
+            reply_fields=self._frame_fields(home, frame_at, frame, ("method", "result")),
             fields=tuple(fields),
             client_order_id=client_id.get("field", ""),
             client_order_id_unless=_names(client_id.get("unless", ())),
             client_order_id_rows=client_id.get("rows", ""),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             replies_per=_names(raw.get("x-kraken-replies", {}).get("per", ())),
-            exclusive=_groups(raw, "x-kraken-exclusive"),
-            one_of=_groups(raw, "x-kraken-one-of"),
-            switch=self._switch(document, at, raw, self._deref(document, frame_at, result or {})[2]),
+            switch=self._switch(document, at, raw, self._deref(home, frame_at, result or {})[2]),
             **self._charge(document, product, at, raw),
         )
 
@@ -689,16 +719,15 @@ class Builder:
             self._problem(document, (*at, "x-kraken-pace"), what, ", ".join(field.wire for field in fields))
         return pace and {key: value for key, value in pace.items() if key != "tiers"}
 
-    def _check_key(self, document: Document, at: Pointer, overflow: Json, data: Json) -> None:
+    def _check_key(self, document: Document, at: Pointer, overflow: Json, item: Json) -> None:
         """The fields that tell items apart must be there."""
-        _, _, item = self._deref(document, at, data.get("items", data))
         for name in overflow.get("key", ()):
             if name not in item.get("properties", {}):
                 what = f"x-kraken-overflow: no field {name!r} in an item"
                 self._problem(document, (*at, "x-kraken-overflow"), what, ", ".join(item.get("properties", {})))
 
-    def _message(self, document: Document, at: Pointer, raw: Json, kind: str) -> tuple[str, Pointer, Json]:
-        """Name, pointer and schema of the frame that a channel or a method receives."""
+    def _message(self, document: Document, at: Pointer, raw: Json, kind: str) -> tuple[str, Document, Pointer, Json]:
+        """Name, document, pointer and schema of the frame that a channel or a method receives."""
         suffix = {"channel": "Message", "reply": "Reply"}[kind]
         name = next((name for name in raw["messages"] if name.endswith(suffix)), "")
         if not name:
@@ -714,16 +743,19 @@ class Builder:
             self._problem(where, source, what, f"properties with {mark}: {{const: {raw['address']}}}")
             raise SpecError(self.problems)
         self._claim(where, source, self._messages_module(document), name)
-        return name, (*source, "payload"), frame
+        return name, where, (*source, "payload"), frame
 
     def _parameters(self, document: Document, at: Pointer, schema: Json) -> tuple[str, list[Field]]:
         """Name of the model of WebSocket parameters, and the fields."""
         where, source, resolved = self._deref(document, at, schema)
         name = str(source[-1])
-        fields = [
-            self._field(where, (*source, "properties", wire), wire, item, wire in resolved.get("required", []), "body")
-            for wire, item in resolved.get("properties", {}).items()
-        ]
+        certainty = resolved.get("x-kraken-certainty", self._certainty)
+        fields = []
+        for wire, item in resolved.get("properties", {}).items():
+            pointer = (*source, "properties", wire)
+            field = self._field(where, pointer, wire, item, wire in resolved.get("required", []), "body")
+            words = _certainty_words(self._certainty_of(where, pointer, item), certainty)
+            fields.append(replace(field, description=field.description + words))
         self._add_class(where, source, name, resolved, REQUEST)
         return name, fields
 
@@ -794,8 +826,7 @@ class Builder:
         return self._named_module(document, "messages")
 
     def _named_module(self, document: Document, name: str) -> ModelModule:
-        product = self.products[_product_name(document)]
-        module = product.modules.setdefault(name, ModelModule(name, product.name))
+        module = self.products[self._home].modules.setdefault(name, ModelModule(name, self._home))
         module.sources.add(document.name)
         return module
 
@@ -815,10 +846,16 @@ class Builder:
         table = module.requests if side == REQUEST else module.responses
         if name in table:
             return module
-        built: Json = {"type": "object", "description": schema.get("description", "")}
+        certainty = schema.get("x-kraken-certainty", self._certainty)
+        description = schema.get("description", "")
+        built: Json = {"type": "object", "description": f"{description}{IMPLIED if certainty == 'implied' else ''}"}
         table[name] = built  # before its properties, which may refer back to it
         built["properties"] = {
-            wire: self._model_schema(document, (*at, "properties", wire), item, side)
+            wire: self._with_certainty(
+                self._model_schema(document, (*at, "properties", wire), item, side),
+                self._certainty_of(document, (*at, "properties", wire), item),
+                certainty,
+            )
             for wire, item in schema.get("properties", {}).items()
         }
         if "required" in schema:
@@ -845,6 +882,20 @@ class Builder:
             value = self._hint(document, (*at, "additionalProperties"), schema["additionalProperties"], side)
             module.template_data.setdefault(name, {}).update(entries=schema["x-kraken-rows"], entry_type=value.text)
         return module
+
+    def _certainty_of(self, document: Document, at: Pointer, schema: Json) -> str:
+        """How sure we are of one field; empty where that is not said of it alone."""
+        key = "x-kraken-certainty"
+        if key in schema or "$ref" not in schema:
+            return str(schema.get(key, ""))
+        where, source, resolved = self._resolve(document, at, schema["$ref"])
+        return "" if _is_class(resolved) else self._certainty_of(where, source, resolved)
+
+    @staticmethod
+    def _with_certainty(built: Json, own: str, around: str) -> Json:
+        """The schema of a field, which tells where we are less or more sure of it than of what is around it."""
+        words = _certainty_words(own, around)
+        return {**built, "description": built.get("description", "") + words} if words else built
 
     def _row(self, document: Document, at: Pointer, name: str, schema: Json, side: str) -> Row:
         fields = []
@@ -936,6 +987,13 @@ class Builder:
 def _product_name(document: Document) -> str:
     """The product that a document belongs to; documents without paths tell it by their folder."""
     return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
+
+
+def _certainty_words(own: str, around: str) -> str:
+    """What to say of a field of which we are less or more sure than of what is around it."""
+    if not own or own == around or "implied" not in (own, around):
+        return ""
+    return IMPLIED if own == "implied" else " Documented by Kraken."
 
 
 def _server(raw: Json) -> str:

@@ -47,6 +47,14 @@ def _facts(permissions: tuple[str, ...], auth: str, deprecated: bool, replaced_b
     return [*([f"Deprecated by Kraken: use {replaced_by}."] if deprecated else []), f"{needs} {further}".strip()]
 
 
+def _experimental(each: Channel | Method) -> list[str]:
+    """What is only implied."""
+    if not each.experimental:
+        return []
+    words = f"Experimental: Kraken documents it, but its {each.experimental} are in part taken over by analogy. "
+    return [words + "The first use warns with `ExperimentalWarning`."]
+
+
 def _assemble(summary: str, description: str, sections: list[str], facts: list[str], url: str, indent: int) -> str:
     pad = " " * indent
     lines = [wrap(summary, indent), "", pad + wrap(description, indent), *sections, ""]
@@ -144,6 +152,7 @@ def channel_doc(channel: Channel, indent: int) -> str:
         channel.replaced_by,
         _POLICIES[channel.policy].format(key=key),
     )
+    facts += _experimental(channel)
     return _assemble(channel.title, channel.description, sections, facts, channel.url, indent)
 
 
@@ -170,5 +179,5 @@ def method_doc(method: Method, indent: int) -> str:
         ("NotSent", "No connection could be made."),
     ]
     sections += _section("Raises", raises, indent)
-    facts = _facts(method.permissions, method.auth, method.deprecated, method.replaced_by)
+    facts = _facts(method.permissions, method.auth, method.deprecated, method.replaced_by) + _experimental(method)
     return _assemble(method.title, method.description, sections, facts, method.url, indent)

@@ -39,6 +39,9 @@ _STEPS: Json = {
     "items": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "minItems": 2, "maxItems": 2},
 }
 
+_CERTAINTY: Json = _enum("documented", "seen", "implied")
+
+
 _COUNTER: Json = {
     "type": "object",
     "required": ["maximum"],
@@ -64,6 +67,8 @@ def _object(required: Json, optional: Json | None = None) -> Json:
         "properties": {**required, **(optional or {})},
     }
 
+
+_ANSWERS: Json = _object({"accepted": _TEXTS, "refused": _TEXTS})
 
 _LOOKUP: Json = _object(
     {
@@ -416,7 +421,61 @@ EXTENSIONS: tuple[Extension, ...] = (
         _TEXT,
         "What to use instead of a deprecated operation; a channel or method that has it counts as deprecated.",
     ),
+    # ------------------------------------------------------------------ documents about a protocol
+    Extension(
+        "x-kraken-dialect",
+        ("document",),
+        _object(
+            {"verb": _TEXT, "parameters": {"type": "string"}, "number": {"type": "string"}, "channel": _TEXT},
+            {
+                "ping": {"type": "string"},
+                "replies": {"type": "object", "additionalProperties": _ANSWERS, "minProperties": 1},
+                "errors": _TEXTS,
+                "words": _TEXT,
+                "greeting": _TEXT,
+                "snapshot": _TEXT,
+                "challenge": _object({"verb": _TEXT, "key": _TEXT, "reply": _TEXT, "original": _TEXT, "signed": _TEXT}),
+                "keepalive": {"type": "integer", "minimum": 1},
+                "heartbeat": _NAME,
+                "limits": _object(
+                    {
+                        "connections": {"type": "integer", "minimum": 1},
+                        "requests": {"type": "integer", "minimum": 1},
+                        "seconds": {"type": "integer", "minimum": 1},
+                    }
+                ),
+            },
+        ),
+        "How the WebSocket of a product speaks where it does not speak as Spot's v2. The member of a request that says what is wanted "
+        "(`verb`), that with the `parameters` (empty where they stand beside the verb), that with a `number` which replies repeat (empty "
+        "where there is none), and that with the `channel`, of requests and of frames. The method that any socket answers (`ping`; empty "
+        "where pings of the protocol have to do). Without numbers: the verbs of `replies` to each verb, and of `errors` that do not say what "
+        "they refuse; the member of a refusal with its `words`. The verb of the `greeting` after connecting. What is appended to the "
+        "channel's name in a `snapshot`. The `challenge` of private requests: its verb, the member with the `key`, that of the `reply` which is "
+        "to be signed, and the members with the `original` and the `signed` one. Within how many seconds a ping must be sent (`keepalive`), "
+        "and the channel that is a `heartbeat`. `limits`: `connections` at a time, and `requests` within some `seconds` on each.",
+    ),
     # ------------------------------------------------------------------ channels and methods
+    Extension(
+        "x-kraken-certainty",
+        ("channel", "schema", "property"),
+        {
+            "anyOf": [
+                _CERTAINTY,
+                {
+                    "type": "object",
+                    "required": ["received"],
+                    "additionalProperties": False,
+                    "properties": {"sent": _CERTAINTY, "received": _CERTAINTY},
+                },
+            ]
+        },
+        "How sure we are: `documented` was read on Kraken's page, `seen` on the wire or in another client's code, `implied` is taken over from "
+        "elsewhere by analogy, and marked as experimental in code and docs. Beside a channel or method it is an object that tells of what is "
+        "`sent` and of what is `received`; beside a schema it holds for its fields, beside a field for that one. Schemas of other "
+        "products have the certainty of the channel that uses them. Needed beside channels and named schemas of the products that have "
+        "it at all.",
+    ),
     Extension(
         "x-kraken-kind",
         ("channel",),
@@ -450,6 +509,23 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "What a full buffer does for a slow consumer: keep the latest item per `key`, drop the oldest item, or disconnect. Fields of `key` "
         "that are parameters of the subscription too also tell which stream an item belongs to.",
+    ),
+    Extension(
+        "x-kraken-sequence",
+        ("channel",),
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": {
+                "field": _NAME,
+                "per": {"type": "array", "items": _NAME, "minItems": 1},
+                "gap": _enum("resubscribe", "report"),
+            },
+        },
+        "How frames, or the items in them, are numbered: the `field` with the number (`sequence` when left out), which counts up by one for each "
+        "value of the fields `per`, and what a `gap` leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the "
+        "gap is only reported, because no snapshot would bring back what is missing. A frame with a `sequence` needs no key.",
     ),
     Extension(
         "x-kraken-pace",
@@ -541,7 +617,8 @@ EXTENSIONS: tuple[Extension, ...] = (
         "x-kraken-token",
         ("server",),
         _TEXT,
-        "The operationId of the REST call that gives the token for private subscriptions and methods on this server.",
+        "The operationId of the REST call that gives the token for private subscriptions and methods on this server; that of another "
+        "product stands behind its name: `spot/getToken`.",
     ),
     Extension(
         "x-kraken-connect-budget",
@@ -553,6 +630,12 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {"attempts": {"type": "integer"}, "seconds": {"type": "integer"}},
         },
         "How many connection attempts Kraken allows within a time; the client keeps below.",
+    ),
+    Extension(
+        "x-kraken-sandbox",
+        ("server",),
+        {"const": True},
+        "Kraken's test environment, for clients that are made with `sandbox=True`.",
     ),
     Extension(
         "x-kraken-idle-close",

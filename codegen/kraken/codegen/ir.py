@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
@@ -156,6 +156,21 @@ class Operation:
         return pascal(self.name) + "Request"
 
 
+class Certainty(NamedTuple):
+    """How sure we are of a channel or method: `documented`, `seen` or `implied`."""
+
+    sent: str
+    received: str
+
+    def implied(self, sent: str, received: str) -> str:
+        """What is only implied, in words given for both parts; empty when nothing is."""
+        words = [word for word, part in ((sent, self.sent), (received, self.received)) if part == "implied"]
+        return " and ".join(words)
+
+
+CERTAIN = Certainty("documented", "documented")
+
+
 @dataclass(frozen=True)
 class Channel:
     """One WebSocket channel that streams."""
@@ -190,13 +205,23 @@ class Channel:
     """What subscribing costs and how much may be spent per second."""
     rate_counter: Json | None = None
     """Where it tells how the trading counter stands."""
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    reports_gaps: bool = False
+    """Whether a gap in its sequence is reported only."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    certainty: Certainty = CERTAIN
 
     @property
     def constant(self) -> str:
         return self.name.upper()
+
+    @property
+    def experimental(self) -> str:
+        """Which parts of it are only implied, in words."""
+        return self.certainty.implied("parameters", "messages")
 
 
 @dataclass(frozen=True)
@@ -234,6 +259,7 @@ class Method:
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    certainty: Certainty = CERTAIN
     charged_as: Operation | None = None
     """The REST operation that it is charged like."""
     charged_arguments: tuple[tuple[str, str], ...] = ()
@@ -244,6 +270,11 @@ class Method:
     @property
     def constant(self) -> str:
         return self.name.upper()
+
+    @property
+    def experimental(self) -> str:
+        """Which parts of it are only implied, in words."""
+        return self.certainty.implied("parameters", "reply")
 
 
 @dataclass
@@ -306,7 +337,7 @@ class Socket:
     url: str
     path: str
     token: str = ""
-    """The operationId of the REST call that gives its token; empty where none is needed."""
+    """The operationId of the REST call that gives its token, of another product behind its name; empty where none is needed."""
     attempts: int = 0
     """How many connection attempts are allowed within `seconds`."""
     seconds: int = 0

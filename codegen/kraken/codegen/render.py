@@ -179,6 +179,8 @@ def _channel_fields(channel: Channel) -> str:
         "key": channel.key,
         "pushed": not channel.subscription,
         "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
+        "reports_gaps": channel.reports_gaps,
+        "experimental": channel.experimental,
     }
     text = _keywords(
         values,
@@ -190,6 +192,8 @@ def _channel_fields(channel: Channel) -> str:
             "key": (),
             "pushed": False,
             "sequenced": False,
+            "reports_gaps": False,
+            "experimental": "",
         },
     )
     names = {"unless_given": "otherwise"}
@@ -218,6 +222,7 @@ def _method_fields(method: Method) -> str:
         "charged_as": _address(method.charged_as) if method.charged_as else "",
         "charged_arguments": method.charged_arguments,
         "placed": method.placed,
+        "experimental": method.experimental,
     }
     defaults: dict[str, Any] = {
         "auth": False,
@@ -233,6 +238,7 @@ def _method_fields(method: Method) -> str:
         "charged_as": "",
         "charged_arguments": (),
         "placed": (),
+        "experimental": "",
     }
     return _keywords(values, defaults)
 
@@ -309,8 +315,10 @@ class Renderer:
         self.sources = {document.name: document.path.read_bytes() for document in documents}
         self.environment = _environment()
         self.files: Files = {}
+        self.products: dict[str, Product] = {}
 
     def render(self, products: list[Product], errors: Document | None) -> Files:
+        self.products = {product.name: product for product in products}
         for product in products:
             self._product(product)
         if errors is not None:
@@ -342,6 +350,7 @@ class Renderer:
             exports |= {f"{name}WSClient": ".websocket", f"{name}SyncWSClient": ".websocket_sync"}
             channels = {channel.name for channel in product.channels}
             if "book" in channels:
+                book = next(channel for channel in product.channels if channel.name == "book")
                 self._write(
                     f"{folder}/orderbook.py",
                     "orderbook.py.jinja2",
@@ -350,6 +359,7 @@ class Renderer:
                     name=name,
                     base=f"{name}Sockets",
                     level3="level3" in channels,
+                    fields=[field for field in book.fields if field.required and not field.is_list],
                 )
                 exports[f"{name}OrderBookClient"] = ".orderbook"
                 exports |= {f"{name}Level3BookClient": ".orderbook"} if "level3" in channels else {}
@@ -469,6 +479,7 @@ class Renderer:
             channels=product.channels,
             methods=product.methods,
             subscribed=subscribed,
+            lenient=any(channel.experimental for channel in product.channels),
         )
         shown: list[Channel | Method] = [*product.channels, *product.methods]
         texts = [str(field.type) for each in shown for field in each.fields]
@@ -486,7 +497,7 @@ class Renderer:
             base=f"{name}Sockets",
             channels=product.channels,
             methods=product.methods,
-            token=self._token(product, name),
+            token=self._token(product),
             imports=imports,
         )
         self._write(
@@ -501,13 +512,20 @@ class Renderer:
             imports=imports,
         )
 
-    def _token(self, product: Product, name: str) -> dict[str, str] | None:
+    def _token(self, product: Product) -> dict[str, str] | None:
         """Which call of which client gives the token of the private sockets."""
-        wanted = {socket.token for socket in product.sockets.values() if socket.token}
-        for group in product.groups:
+        wanted = next((socket.token for socket in product.sockets.values() if socket.token), "")
+        owner, _, operation_id = wanted.rpartition("/")
+        owner = owner or product.name
+        for group in self.products[owner].groups:
             for operation in group.operations:
-                if operation.operation_id in wanted:
-                    return {"client": f"{name}AsyncClient", "group": group.name, "name": operation.name}
+                if operation.operation_id == operation_id:
+                    return {
+                        "client": f"{PRODUCT_NAMES[owner]}AsyncClient",
+                        "module": ".async_client" if owner == product.name else f"kraken.{owner}.async_client",
+                        "group": group.name,
+                        "name": operation.name,
+                    }
         return None
 
     # ------------------------------------------------------------------ errors
@@ -538,6 +556,7 @@ class Renderer:
             "CredentialsError",
             "DecodeError",
             "ExchangeError",
+            "ExperimentalWarning",
             "Facts",
             "InvalidRequest",
             "KrakenError",

@@ -150,6 +150,13 @@ class KrakenWarning(UserWarning):
     """Kraken sent a warning beside a result, or the operation is deprecated."""
 
 
+class ExperimentalWarning(KrakenWarning):
+    """What is used rests on more than Kraken's documentation: names or rules were taken over by analogy and may prove wrong.
+
+    `warnings.filterwarnings("ignore", category=ExperimentalWarning)` silences it.
+    """
+
+
 class ErrorRow(NamedTuple):
     """One row of the error table."""
 
