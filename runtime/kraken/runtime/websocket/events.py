@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..errors import KrakenError
-    from ..orderbook import ChecksumReport
+    from ..orderbook import ChecksumReport, SequenceReport
 
 __all__ = [
     "BookInvalid",
@@ -126,10 +126,10 @@ class Unexpected(NamedTuple):
 
 
 class BookInvalid(NamedTuple):
-    """An order book did not match its checksum; it is withheld and subscribed anew."""
+    """An order book did not match its checksum, or missed a numbered frame; it is withheld and subscribed anew."""
 
     symbol: str
-    report: ChecksumReport
+    report: ChecksumReport | SequenceReport
 
 
 class BookRestored(NamedTuple):
