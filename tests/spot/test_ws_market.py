@@ -10,8 +10,8 @@ import pytest
 from kraken.emulator import Emulator
 from kraken.exceptions import ExchangeError, InvalidRequest, KrakenError
 from kraken.runtime import Level3Book, OrderBook
-from kraken.runtime.orderbook3 import QueuePlace
 from kraken.runtime.orderbook import ChecksumReport
+from kraken.runtime.orderbook3 import QueuePlace
 from kraken.runtime.websocket.events import BookInvalid, BookRestored, Dropped, Event, Restored
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
 from kraken.spot.messages import Level3, Level3Message, Ohlc, OhlcMessage

@@ -150,7 +150,7 @@ EXECUTIONS = Channel(
     parameters="ExecutionsSubscription",
     unsubscribe=("asset_class",),
     policy="never-drop",
-    sequenced=True,
+    sequence="sequence",
     experimental="messages",
 )
 
@@ -160,7 +160,7 @@ BALANCES = Channel(
     auth=True,
     parameters="BalancesSubscription",
     policy="never-drop",
-    sequenced=True,
+    sequence="sequence",
     experimental="messages",
 )
 
@@ -190,7 +190,7 @@ LEDGERS = Channel(
     auth=True,
     parameters="LedgersSubscription",
     policy="never-drop",
-    sequenced=True,
+    sequence="sequence",
     reports_gaps=True,
     experimental="messages",
 )

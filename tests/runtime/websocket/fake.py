@@ -142,7 +142,7 @@ OHLC = Channel(
     key=("symbol", "interval"),
 )
 BOOK = Channel("book", "public", each="symbol", unsubscribe=("symbol", "depth"), policy="never-drop", key=("symbol",))
-EXECUTIONS = Channel("executions", "private", auth=True, policy="never-drop", sequenced=True)
+EXECUTIONS = Channel("executions", "private", auth=True, policy="never-drop", sequence="sequence")
 STATUS = Channel("status", "public", pushed=True, policy="never-drop")
 
 ADD_ORDER = Method(

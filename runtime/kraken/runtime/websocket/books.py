@@ -13,6 +13,7 @@ from ..orderbook import BaseBook, SequencedBook
 from .client import WebSocketClient, load, warn_of_experiment
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
+from .subscription import is_snapshot
 
 if TYPE_CHECKING:
     import ssl
@@ -245,14 +246,14 @@ class _Keeper(Generic[B]):
 
     def receive(self, frame: Any, raw: bytes) -> None:
         """Apply a frame."""
-        is_snapshot = frame.type == "snapshot"
+        is_whole = is_snapshot(frame)
         for item in getattr(frame, "data", None) or (frame,):
             book = self.books.get(self._symbol(item))
             if book is None:
                 continue
-            if is_snapshot:
+            if is_whole:
                 self._awaited.pop(book.symbol, None)
-            report = book.apply(item, is_snapshot)
+            report = book.apply(item, is_whole)
             if report is not None:
                 failures = self._failures[book.symbol] = self._failures.get(book.symbol, 0) + 1
                 self._client._mismatch(report, failures)

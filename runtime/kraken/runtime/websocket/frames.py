@@ -46,7 +46,9 @@ class UnknownFrame:
         return f"UnknownFrame({self.content!r})"
 
 
-def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callable[[bytes], Any]:
+def frame_decoder(
+    message: Any, reply: Any, *, lenient: bool = False, mark: str = "channel", request: bytes = b'"params"'
+) -> Callable[[bytes], Any]:
     """A decoder for two unions of structs: frames of channels, and replies to requests.
 
     It raises `DecodeError` for what is not a JSON object, and for a frame of a known channel that lacks what every
@@ -55,6 +57,8 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
     Args:
         message: The union of frames.
         reply: The union of replies.
+        mark: The member that says what channel a frame is of.
+        request: What only requests hold; a recording may have them.
         lenient: Whether a field that may be absent is left out where its value is not of the expected form: for
             frames that are in part only guessed. It is in the raw frame, and a warning is logged once.
     """
@@ -72,7 +76,7 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
         except MALFORMED as error:
             raise _malformed(raw) from error
         try:
-            if b'"params"' not in raw:  # the mark of a request, which a recording may hold
+            if not request or request not in raw:
                 with suppress(msgspec.ValidationError):
                     frame = decode_reply(raw)
                     frame.__dict__["raw"] = raw
@@ -80,7 +84,7 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
             content = decode_json(raw)
         except MALFORMED as error:
             raise _malformed(raw) from error
-        if not isinstance(content, dict) or content.get("channel") in channels:
+        if not isinstance(content, dict) or content.get(mark) in channels:
             frame = _without_misfits(content, message, unfit) if lenient else None
             if frame is None:
                 raise _malformed(raw) from unfit

@@ -39,6 +39,7 @@ from .subscription import (
     addressee,
     each_value,
     field,
+    is_snapshot,
     joined,
     refusal,
     require_compatible,
@@ -164,14 +165,14 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequence", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
         self.doubted = False
         """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
-        self.sequenced = channel.sequenced
+        self.sequence = channel.sequence
         self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
@@ -267,7 +268,7 @@ class Session:
                 self._heard += 1
                 route = self._routes.get(channel)
                 if route is not None:
-                    if route.sequenced:
+                    if route.sequence:
                         self._check_sequence(channel, route, frame)
                     if route.noted is not None:
                         _note_counters(frame, *route.noted)
@@ -286,7 +287,8 @@ class Session:
 
     def _reply(self, frame: Any, raw: bytes) -> None:
         if not self._dialect.number:
-            if not self._answer(frame) and not self._raw_requests:
+            is_greeting = field(frame, self._dialect.verb) == self._dialect.greeting
+            if not is_greeting and not self._answer(frame) and not self._raw_requests:
                 self._tell_unexpected(frame, raw)
             return
         number = field(frame, self._dialect.number)
@@ -319,12 +321,12 @@ class Session:
         return Counts(self._heard + self._answers, self._malformed, self._unexpected, self._connections)
 
     def _check_sequence(self, channel: str, route: _Route, frame: Any) -> None:
-        received = field(frame, "sequence")
+        received = field(frame, route.sequence)
         if not isinstance(received, int):
             return
         last, route.last = route.last, received
         expected = 1 if last is None else last + 1
-        if received == expected or field(frame, "type") == "snapshot":
+        if received == expected or is_snapshot(frame):
             return
         if last is None:
             # The snapshot is missing; or the exchange counts from another number, and will do so again.
@@ -396,12 +398,13 @@ class Session:
     def _route(self, sink: Sink, channel: Channel, parameters: Mapping[str, Any]) -> None:
         """Tell a sink which items it has asked for."""
         own = [name for name in channel.key if name != channel.each and name in parameters]
-        if not channel.each or channel.each not in channel.key or channel.each not in parameters:
+        shown = channel.shown_as or channel.each
+        if not channel.each or shown not in channel.key or channel.each not in parameters:
             sink.route(self, tuple(own), frozenset([joined([parameters[name] for name in own])]))
             return
         rest = [parameters[name] for name in own]
         wanted = frozenset(joined([value, *rest]) for value in each_value(channel, parameters))
-        sink.route(self, (channel.each, *own), wanted)
+        sink.route(self, (shown, *own), wanted)
 
     def owned(self, owner: Owner) -> list[Subscription]:
         """The subscriptions of an owner."""

@@ -20,6 +20,7 @@ __all__ = [
     "addressee",
     "each_value",
     "field",
+    "is_snapshot",
     "joined",
     "refusal",
     "require_compatible",
@@ -139,6 +140,12 @@ class Subscription:
 def field(holder: Any, name: str) -> Any:
     """A field of a struct or of a plain object; None when it is not there."""
     return holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
+
+
+def is_snapshot(frame: Any) -> bool:
+    """Whether a frame tells a whole state, not what changed: its kind says so, or its `type`."""
+    known = getattr(frame, "snapshot", None)
+    return known if isinstance(known, bool) else field(frame, "type") == "snapshot"
 
 
 def refusal(reply: Any) -> str | None:
