@@ -785,10 +785,11 @@ class Session:
         request = batch[0].farewell([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
-            if self._credentials is not None and any(map(self._wants_credentials, replies)):
-                self._credentials.discard()
-                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
         except _Unanswered:
+            self._count_unanswered(wire, batch)
+            return
+        if self._credentials is not None and any(map(self._wants_credentials, replies)):
+            self._credentials.discard()
             self._count_unanswered(wire, batch)
             return
         for subscription in batch:
