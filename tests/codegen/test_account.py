@@ -77,7 +77,7 @@ def test_the_switch(documents: list[Document]) -> None:
 
 def test_what_the_specs_say(documents: list[Document]) -> None:
     assert told(documents, USER_DATA, ("info", "title"), "Another") == []
-    (product,) = Builder(documents).build()
+    product = next(each for each in Builder(documents).build() if each.name == "spot")
     assert product.account is not None
     assert product.switch is not None
     ended, missed = product.account.orders.ended, product.account.fills.missed
@@ -96,7 +96,7 @@ def test_without_the_keys(documents: list[Document]) -> None:
     user_data = next(each for each in documents if each.name == USER_DATA)
     key = user_data.data.pop(KEY)
     try:
-        (product,) = Builder(documents).build()
+        product = next(each for each in Builder(documents).build() if each.name == "spot")
     finally:
         user_data.data[KEY] = key
     assert product.account is None

@@ -119,8 +119,7 @@ class AccountBuilder:
         for document in self._builder.documents:
             for at, raw in channels(document):
                 if raw["address"] == name and document.data["x-kraken-product"] == self._product.name:
-                    _, frame_at, frame = self._builder._message(document, at, raw, "channel")
-                    frame_schema = _Schema(document, frame_at, frame)
+                    frame_schema = _Schema(*self._builder._message(document, at, raw, "channel")[1:])
                     return self._items(frame_schema, "data")
         raise AssertionError("unreachable")
 

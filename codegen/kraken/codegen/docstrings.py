@@ -47,6 +47,14 @@ def _facts(permissions: tuple[str, ...], auth: str, deprecated: bool, replaced_b
     return [*([f"Deprecated by Kraken: use {replaced_by}."] if deprecated else []), f"{needs} {further}".strip()]
 
 
+def _experimental(each: Channel | Method) -> list[str]:
+    """What is only implied."""
+    if not each.experimental:
+        return []
+    words = f"Experimental: Kraken documents it, but its {each.experimental} are in part taken over by analogy. "
+    return [words + "The first use warns with `ExperimentalWarning`."]
+
+
 def _assemble(summary: str, description: str, sections: list[str], facts: list[str], url: str, indent: int) -> str:
     pad = " " * indent
     lines = [wrap(summary, indent), "", pad + wrap(description, indent), *sections, ""]
@@ -54,7 +62,20 @@ def _assemble(summary: str, description: str, sections: list[str], facts: list[s
     return "\n".join([*lines, f"{pad}Kraken's page: {url}", pad])
 
 
-_COST = {"none": "", "public": "Rate limit: public calls are limited per IP address."}
+def _cost(operation: Operation) -> str:
+    """What a call is charged, in words."""
+    if operation.counter == "none":
+        return ""
+    if operation.counter == "public":
+        return "Rate limit: public calls are limited per IP address."
+    text, prices = f"{operation.cost:g}", operation.prices
+    if operation.per and operation.cost:
+        text = f"{operation.base:g} and " * bool(operation.base) + f"{text} for each element of `{operation.per}`"
+    if prices and prices["up_to"]:
+        text += f" without `{prices['parameter']}`, {prices['up_to'][0][1]:g} to {prices['given']:g} by its value,"
+    elif prices:
+        text += f", or {prices['given']:g} with `{prices['parameter']}`,"
+    return f"Rate limit: costs {text} on the {operation.counter} counter."
 
 
 def operation_doc(operation: Operation, indent: int) -> str:
@@ -80,8 +101,7 @@ def operation_doc(operation: Operation, indent: int) -> str:
     sections = _section("Args", [*_arguments(operation.fields), *own], indent)
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
-    cost = _COST.get(operation.counter, f"Rate limit: costs {operation.cost:g} on the {operation.counter} counter.")
-    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, cost)
+    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, _cost(operation))
     return _assemble(operation.summary, operation.description, sections, facts, operation.url, indent)
 
 
@@ -132,6 +152,7 @@ def channel_doc(channel: Channel, indent: int) -> str:
         channel.replaced_by,
         _POLICIES[channel.policy].format(key=key),
     )
+    facts += _experimental(channel)
     return _assemble(channel.title, channel.description, sections, facts, channel.url, indent)
 
 
@@ -158,5 +179,5 @@ def method_doc(method: Method, indent: int) -> str:
         ("NotSent", "No connection could be made."),
     ]
     sections += _section("Raises", raises, indent)
-    facts = _facts(method.permissions, method.auth, method.deprecated, method.replaced_by)
+    facts = _facts(method.permissions, method.auth, method.deprecated, method.replaced_by) + _experimental(method)
     return _assemble(method.title, method.description, sections, facts, method.url, indent)

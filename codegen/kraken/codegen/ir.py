@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
@@ -34,8 +34,14 @@ class Field:
     is_list: bool = False
     is_deep: bool = False
     """Whether its members travel as `name[member]`."""
+    is_repeated: bool = False
+    """Whether every element of the list travels as a parameter of its own."""
     place: str = "body"
     """`path`, `query` or `body`."""
+    is_json: bool = False
+    """Whether it travels as JSON text among others that do not."""
+    packed: str = ""
+    """The parameter in which it travels, together with others, as JSON text."""
 
     @property
     def attribute(self) -> str:
@@ -100,6 +106,9 @@ class Operation:
     client_order_id: str = ""
     client_order_id_unless: tuple[str, ...] = ()
     client_order_id_rows: str = ""
+    client_order_id_where: tuple[str, ...] = ()
+    outcome: Json | None = None
+    """Where the result says that the request was refused all the same."""
     order_ids: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
@@ -113,6 +122,10 @@ class Operation:
     """The list argument of which every element is charged."""
     pair: str = ""
     """The argument that names the pair whose counter is charged."""
+    base: float = 0
+    """What a call is charged besides its elements."""
+    prices: Json | None = None
+    """How the cost depends on an argument."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"
@@ -141,6 +154,21 @@ class Operation:
     def request(self) -> str:
         """Name of the model that checks the arguments."""
         return pascal(self.name) + "Request"
+
+
+class Certainty(NamedTuple):
+    """How sure we are of a channel or method: `documented`, `seen` or `implied`."""
+
+    sent: str
+    received: str
+
+    def implied(self, sent: str, received: str) -> str:
+        """What is only implied, in words given for both parts; empty when nothing is."""
+        words = [word for word, part in ((sent, self.sent), (received, self.received)) if part == "implied"]
+        return " and ".join(words)
+
+
+CERTAIN = Certainty("documented", "documented")
 
 
 @dataclass(frozen=True)
@@ -177,13 +205,23 @@ class Channel:
     """What subscribing costs and how much may be spent per second."""
     rate_counter: Json | None = None
     """Where it tells how the trading counter stands."""
+    exclusive: tuple[tuple[str, ...], ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    reports_gaps: bool = False
+    """Whether a gap in its sequence is reported only."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    certainty: Certainty = CERTAIN
 
     @property
     def constant(self) -> str:
         return self.name.upper()
+
+    @property
+    def experimental(self) -> str:
+        """Which parts of it are only implied, in words."""
+        return self.certainty.implied("parameters", "messages")
 
 
 @dataclass(frozen=True)
@@ -221,6 +259,7 @@ class Method:
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""
+    certainty: Certainty = CERTAIN
     charged_as: Operation | None = None
     """The REST operation that it is charged like."""
     charged_arguments: tuple[tuple[str, str], ...] = ()
@@ -232,6 +271,11 @@ class Method:
     def constant(self) -> str:
         return self.name.upper()
 
+    @property
+    def experimental(self) -> str:
+        """Which parts of it are only implied, in words."""
+        return self.certainty.implied("parameters", "reply")
+
 
 @dataclass
 class ModelModule:
@@ -239,6 +283,7 @@ class ModelModule:
 
     module: str
     """Dotted name below the product's package: `models.market_data`."""
+    product: str
     sources: set[str] = field(default_factory=set)
     responses: dict[str, Json] = field(default_factory=dict)
     requests: dict[str, Json] = field(default_factory=dict)
@@ -271,8 +316,17 @@ class Lookup:
     group: str
     operation: str
     argument: str
+    """Takes the id; empty where the call takes none, and orders are looked through."""
+    is_list: bool
+    """Whether the argument is a list."""
     rows: str
-    """Field of the result that holds orders by Kraken's id."""
+    """Field of the result that holds orders."""
+    id: str
+    """Field with Kraken's id; empty where the orders stand by it."""
+    own: str
+    """Field with the client order id."""
+    within: tuple[str, ...]
+    """Where in a row these fields may stand."""
     order: PyType
 
 
@@ -283,7 +337,7 @@ class Socket:
     url: str
     path: str
     token: str = ""
-    """The operationId of the REST call that gives its token; empty where none is needed."""
+    """The operationId of the REST call that gives its token, of another product behind its name; empty where none is needed."""
     attempts: int = 0
     """How many connection attempts are allowed within `seconds`."""
     seconds: int = 0
@@ -382,15 +436,21 @@ class Product:
     """Everything about one product."""
 
     name: str
+    """Also the name of the scheme by which its requests are signed and its replies wrapped, where no document says otherwise."""
     groups: list[Group] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     methods: list[Method] = field(default_factory=list)
     modules: dict[str, ModelModule] = field(default_factory=dict)
     url: str = ""
+    sandbox_url: str = ""
+    """Address of the test environment; empty where there is none."""
+    end: Json | None = None
+    """The paths that Kraken switches off, the day, and what takes their place."""
     tiers: dict[str, Json] = field(default_factory=dict)
     """Rate limits by verification tier."""
     limits_sources: list[str] = field(default_factory=list)
     """The documents that rate limits and names of assets come from."""
+    lifecycle_source: str = ""
     lookups: list[Lookup] = field(default_factory=list)
     lists: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The calls that list `pairs` and `assets`: group and name."""

@@ -12,6 +12,8 @@ from .places import NAMED_SCHEMAS, Json, channels, is_schema, label, operations,
 
 MEDIA_TYPES = ("application/x-www-form-urlencoded", "application/json")
 
+CERTAINTIES = tuple(BY_KEY["x-kraken-certainty"].value["anyOf"][0]["enum"])
+
 DANGERS = tuple(value for value in BY_KEY["x-kraken-danger"].value["enum"] if value != "none")
 
 RESERVED_CLASSES = frozenset(
@@ -154,6 +156,11 @@ def _lint_names(document: Document) -> Iterator[Problem]:
         elif _named(at) and name in RESERVED_CLASSES:
             yield document.problem(at, f"{name}: generated code has something else of this name", "another name")
     fields = [(at, str(at[-1]), schema) for at, schema in schemas(document) if at[-2] == "properties"]
+    classes = {str(at[-1]) for at, _ in schemas(document) if _named(at)}
+    for at, wire, schema in fields:
+        if str(schema.get("x-kraken-name", wire)) in classes:
+            what = f"{wire}: a schema of this document has this name, so that the field would get another one"
+            yield document.problem(at, what, "another name of the schema, or x-kraken-name")
     for at, wire, schema in [*fields, *((at, parameter["name"], parameter) for at, parameter in parameters(document))]:
         name = str(schema.get("x-kraken-name", wire))
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_NAMES:
@@ -249,6 +256,32 @@ def _lint_arguments(document: Document) -> Iterator[Problem]:
                 )
 
 
+CERTAIN_PRODUCTS = ("unified",)
+"""Products of which not everything was read in Kraken's documentation."""
+
+
+def _lint_certainty(document: Document) -> Iterator[Problem]:
+    """What is only guessed must say so, and what is known as well, lest a guess be forgotten."""
+    key, values = "x-kraken-certainty", ", ".join(CERTAINTIES)
+    for at, channel in channels(document):
+        given = channel.get(key)
+        if isinstance(given, str):
+            yield document.problem((*at, key), f"{key}: {given}", "an object with sent and received")
+        elif given is not None and ("sent" in given) != (
+            channel["x-kraken-kind"] == "method" or "x-kraken-subscribe" in channel
+        ):
+            what = "sent is missing" if "sent" not in given else "sent, although nothing is"
+            yield document.problem((*at, key), f"{key}: {what}", values)
+        elif given is None and document.name.split("/", 1)[0] in CERTAIN_PRODUCTS:
+            yield document.problem(at, f"{label(at)}: {key} is missing", values)
+    for at, schema in schemas(document):
+        given = schema.get(key)
+        if isinstance(given, dict):
+            yield document.problem((*at, key), f"{key}: an object", values)
+        elif given is None and _named(at) and document.name.split("/", 1)[0] in CERTAIN_PRODUCTS:
+            yield document.problem(at, f"{label(at)}: {key} is missing", values)
+
+
 LINTS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
     _lint_shapes,
     _lint_formats,
@@ -259,4 +292,5 @@ LINTS: tuple[Callable[[Document], Iterator[Problem]], ...] = (
     _lint_rows,
     _lint_facts,
     _lint_arguments,
+    _lint_certainty,
 )

@@ -11,13 +11,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import docstrings
-from .ir import Account, AccountLookup, Channel, Group, Method, ModelModule, Operation, Product, pascal
+from .ir import Account, AccountLookup, Channel, Field, Group, Method, ModelModule, Operation, Product, pascal
 from .load import Document
 from .models import message_structs, request_models, response_models
 
 Files = dict[str, str]
 
 PRODUCT_NAMES = {"spot": "Spot", "futures": "Futures", "unified": "Unified"}
+
+NEED_NONCES = ("spot",)
+"""Products that refuse signed requests without a nonce."""
 
 SIGNATURE_TYPES = {
     "Amount": "kraken.runtime.types",
@@ -104,6 +107,7 @@ def _operation_fields(operation: Operation) -> str:
         "client_order_id": operation.client_order_id,
         "client_order_id_unless": operation.client_order_id_unless,
         "client_order_id_rows": operation.client_order_id_rows,
+        "client_order_id_where": operation.client_order_id_where,
         "order_ids": operation.order_ids,
         "exclusive": operation.exclusive,
         "one_of": operation.one_of,
@@ -111,9 +115,12 @@ def _operation_fields(operation: Operation) -> str:
         "ages": operation.ages,
         "per": operation.per,
         "pair": operation.pair,
+        "base": operation.base,
         "placed": operation.placed,
         "signing": operation.signing,
         "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
+        "repeated_fields": tuple(field.attribute for field in operation.fields if field.is_repeated),
+        "json_fields": tuple(field.attribute for field in operation.fields if field.is_json),
         "binary": operation.binary,
     }
     defaults: dict[str, Any] = {
@@ -130,6 +137,7 @@ def _operation_fields(operation: Operation) -> str:
         "client_order_id": "",
         "client_order_id_unless": (),
         "client_order_id_rows": "",
+        "client_order_id_where": (),
         "order_ids": (),
         "exclusive": (),
         "one_of": (),
@@ -137,16 +145,26 @@ def _operation_fields(operation: Operation) -> str:
         "ages": (),
         "per": "",
         "pair": "",
+        "base": 0,
         "placed": (),
         "signing": "spot",
         "deep_fields": (),
+        "repeated_fields": (),
+        "json_fields": (),
         "binary": False,
     }
     text = _keywords(values, defaults).replace('"_MODELS"', "_MODELS")
-    if operation.pagination is None:
-        return text
-    paging = ", ".join(f"{name}={_source(value)}" for name, value in operation.pagination.items())
-    return f"{text}, pagination=Pagination({paging})"
+    packed = [field for field in operation.fields if field.packed]
+    parts = {
+        "prices": ("Prices", operation.prices),
+        "packed": (
+            "Packed",
+            {"parameter": packed[0].packed, "fields": tuple(field.attribute for field in packed)} if packed else None,
+        ),
+        "outcome": ("Outcome", operation.outcome),
+        "pagination": ("Pagination", operation.pagination),
+    }
+    return ", ".join([text, *(f"{name}={made}({_keywords(each, {})})" for name, (made, each) in parts.items() if each)])
 
 
 def _channel_fields(channel: Channel) -> str:
@@ -161,6 +179,8 @@ def _channel_fields(channel: Channel) -> str:
         "key": channel.key,
         "pushed": not channel.subscription,
         "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
+        "reports_gaps": channel.reports_gaps,
+        "experimental": channel.experimental,
     }
     text = _keywords(
         values,
@@ -172,6 +192,8 @@ def _channel_fields(channel: Channel) -> str:
             "key": (),
             "pushed": False,
             "sequenced": False,
+            "reports_gaps": False,
+            "experimental": "",
         },
     )
     names = {"unless_given": "otherwise"}
@@ -200,6 +222,7 @@ def _method_fields(method: Method) -> str:
         "charged_as": _address(method.charged_as) if method.charged_as else "",
         "charged_arguments": method.charged_arguments,
         "placed": method.placed,
+        "experimental": method.experimental,
     }
     defaults: dict[str, Any] = {
         "auth": False,
@@ -215,6 +238,7 @@ def _method_fields(method: Method) -> str:
         "charged_as": "",
         "charged_arguments": (),
         "placed": (),
+        "experimental": "",
     }
     return _keywords(values, defaults)
 
@@ -291,8 +315,10 @@ class Renderer:
         self.sources = {document.name: document.path.read_bytes() for document in documents}
         self.environment = _environment()
         self.files: Files = {}
+        self.products: dict[str, Product] = {}
 
     def render(self, products: list[Product], errors: Document | None) -> Files:
+        self.products = {product.name: product for product in products}
         for product in products:
             self._product(product)
         if errors is not None:
@@ -324,6 +350,7 @@ class Renderer:
             exports |= {f"{name}WSClient": ".websocket", f"{name}SyncWSClient": ".websocket_sync"}
             channels = {channel.name for channel in product.channels}
             if "book" in channels:
+                book = next(channel for channel in product.channels if channel.name == "book")
                 self._write(
                     f"{folder}/orderbook.py",
                     "orderbook.py.jinja2",
@@ -332,6 +359,7 @@ class Renderer:
                     name=name,
                     base=f"{name}Sockets",
                     level3="level3" in channels,
+                    fields=[field for field in book.fields if field.required and not field.is_list],
                 )
                 exports[f"{name}OrderBookClient"] = ".orderbook"
                 exports |= {f"{name}Level3BookClient": ".orderbook"} if "level3" in channels else {}
@@ -358,6 +386,18 @@ class Renderer:
                 group=group,
                 imports=_imports(product, [str(operation.result) for operation in group.operations], group, []),
             )
+        self._write(
+            f"{product.name}/product.py",
+            "product.py.jinja2",
+            [
+                *(group.source for group in product.groups),
+                *product.limits_sources,
+                *filter(None, [product.lifecycle_source]),
+            ],
+            product=product,
+            own_id=self._own_id(product),
+            repeats_lists=any(field.is_repeated for field in _fields(product)),
+        )
         for colour, package, prefix in (("sync", "rest", ""), ("async", "rest_async", "Async")):
             for group in product.groups:
                 self._write(
@@ -388,10 +428,19 @@ class Renderer:
                 prefix=prefix,
                 name=f"{name}{prefix}Client",
                 base="RestClient" if colour == "sync" else "AsyncRestClient",
-                imports=_named_imports([str(lookup.order) for lookup in product.lookups], _classes(product)),
+                needs_nonce=product.name in NEED_NONCES,
+                imports=_named_imports(
+                    [str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"], _classes(product)
+                ),
             )
         if product.tiers:
             self._write(f"{product.name}/limits.py", "limits.py.jinja2", product.limits_sources, product=product)
+
+    @staticmethod
+    def _own_id(product: Product) -> str:
+        """The argument that takes a client order id, which is called the same in all calls."""
+        operations = (operation for group in product.groups for operation in group.operations)
+        return next((each.client_order_id for each in operations if each.client_order_id), "")
 
     def _models(self, product: Product, module: ModelModule) -> None:
         group = next((group for group in product.groups if module.module == f"models.{group.name}"), None)
@@ -430,6 +479,7 @@ class Renderer:
             channels=product.channels,
             methods=product.methods,
             subscribed=subscribed,
+            lenient=any(channel.experimental for channel in product.channels),
         )
         shown: list[Channel | Method] = [*product.channels, *product.methods]
         texts = [str(field.type) for each in shown for field in each.fields]
@@ -447,7 +497,7 @@ class Renderer:
             base=f"{name}Sockets",
             channels=product.channels,
             methods=product.methods,
-            token=self._token(product, name),
+            token=self._token(product),
             imports=imports,
         )
         self._write(
@@ -462,13 +512,20 @@ class Renderer:
             imports=imports,
         )
 
-    def _token(self, product: Product, name: str) -> dict[str, str] | None:
+    def _token(self, product: Product) -> dict[str, str] | None:
         """Which call of which client gives the token of the private sockets."""
-        wanted = {socket.token for socket in product.sockets.values() if socket.token}
-        for group in product.groups:
+        wanted = next((socket.token for socket in product.sockets.values() if socket.token), "")
+        owner, _, operation_id = wanted.rpartition("/")
+        owner = owner or product.name
+        for group in self.products[owner].groups:
             for operation in group.operations:
-                if operation.operation_id in wanted:
-                    return {"client": f"{name}AsyncClient", "group": group.name, "name": operation.name}
+                if operation.operation_id == operation_id:
+                    return {
+                        "client": f"{PRODUCT_NAMES[owner]}AsyncClient",
+                        "module": ".async_client" if owner == product.name else f"kraken.{owner}.async_client",
+                        "group": group.name,
+                        "name": operation.name,
+                    }
         return None
 
     # ------------------------------------------------------------------ errors
@@ -499,6 +556,7 @@ class Renderer:
             "CredentialsError",
             "DecodeError",
             "ExchangeError",
+            "ExperimentalWarning",
             "Facts",
             "InvalidRequest",
             "KrakenError",
@@ -521,6 +579,11 @@ class Renderer:
             exceptions=list(found.values()),
             rows=sorted(rows, key=lambda row: str(row["code"])),
         )
+
+
+def _fields(product: Product) -> Iterable[Field]:
+    """The arguments of all calls."""
+    return (field for group in product.groups for operation in group.operations for field in operation.fields)
 
 
 def _classes(product: Product) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ..errors import InvalidRequest, KrakenError
 from ..orderbook import BaseBook
-from .client import WebSocketClient, load
+from .client import WebSocketClient, load, warn_of_experiment
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
 
@@ -109,6 +109,8 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         if depth < 1:
             raise InvalidRequest(f"depth: {depth} is not allowed; a book keeps at least 1 level")
         self._depth = depth
+        self._book_parameters: dict[str, Any] = {}
+        """What a generated client wants its books subscribed with, besides the symbols and the depth."""
         self._precision = {self._symbol(pair): digits for pair, digits in (precision or {}).items()}
         self._verify_checksums = verify_checksums
         self._book_callback = callback
@@ -150,7 +152,9 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         if not new:
             return
         self._require_key(channel.auth, channel.name)
-        request = self._encode_parameters(channel.parameters, {channel.each: new, "depth": self._depth})
+        warn_of_experiment(channel, stacklevel=3)
+        given = {**self._book_parameters, channel.each: new, "depth": self._depth}
+        request = self._encode_parameters(channel.parameters, given)
         session = self._session(channel.socket)
         for pair in new:
             keeper.books[pair] = self._new_book(pair)

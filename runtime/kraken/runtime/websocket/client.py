@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._version import __version__
-from ..errors import ErrorTable, ExchangeError, Facts, InvalidRequest, KrakenError
+from ..errors import ErrorTable, ExchangeError, ExperimentalWarning, Facts, InvalidRequest, KrakenError
 from ..order_ids import with_client_order_ids
 from .credentials import ChallengeSource, TokenSource
 from .dialect import NUMBERED, Dialect
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .credentials import Credentials
     from .subscription import Subscription
 
-__all__ = ["PartlyRefused", "WebSocketClient", "load"]
+__all__ = ["PartlyRefused", "WebSocketClient", "load", "warn_of_experiment"]
 
 log = logging.getLogger("kraken.runtime.websocket")
 
@@ -79,7 +79,6 @@ class WebSocketClient:
     error_table: ClassVar[str] = "kraken.exceptions:TABLE"
     connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600.0)
     product: ClassVar[str] = ""
-    rest_url: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -159,10 +158,11 @@ class WebSocketClient:
         self._may_wait = True
         if tier is not None:
             from ..checks import base_url
-            from ..limits import limits_of_key
+            from ..limits import limits_of
 
-            url = base_url(rest_url or self.rest_url)
-            self._limits, self._may_wait = limits_of_key(self.product, url, key, tier, on_limit, self._timing.clock)
+            product = load(self.product)
+            url = base_url(rest_url or product.url)
+            self._limits, self._may_wait = limits_of(product, url, key, tier, on_limit, self._timing.clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[str, Session] = {}
         self._dispatcher = Dispatcher(
@@ -189,6 +189,7 @@ class WebSocketClient:
             InvalidRequest: A parameter is not allowed, or the channel needs a key and this client has none.
         """
         self._require_key(channel.auth, channel.name)
+        warn_of_experiment(channel, stacklevel=4)
         encoded = self._encode_parameters(channel.parameters, parameters)
         return Stream(channel, encoded, lambda: self._session(channel.socket), self._emit, self._buffer_size)
 
@@ -213,6 +214,7 @@ class WebSocketClient:
         if method.replaced_by:
             message = f"{method.name} is deprecated; use {method.replaced_by}"
             warnings.warn(message, DeprecationWarning, stacklevel=3)
+        warn_of_experiment(method, stacklevel=4)
         encoded = self._encode_parameters(method.parameters, with_client_order_ids(method, parameters))
         ids = {name: encoded[name] for name in method.order_ids if name in encoded}
         own_id = encoded.get(method.client_order_id) if method.client_order_id else None
@@ -514,6 +516,13 @@ class _Events:
             self._wake.clear()
             await self._wake.wait()
         return self._events.popleft()
+
+
+def warn_of_experiment(used: Channel | Method, stacklevel: int) -> None:
+    """Tell where a channel or method is used that is not fully known."""
+    if used.experimental:
+        message = f"{used.name} is experimental: its {used.experimental} are in part taken over by analogy"
+        warnings.warn(message, ExperimentalWarning, stacklevel=stacklevel)
 
 
 def load(dotted: str) -> Any:

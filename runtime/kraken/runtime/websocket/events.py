@@ -88,7 +88,9 @@ class Gap(NamedTuple):
 
 
 class SequenceGap(NamedTuple):
-    """Frames are missing on a numbered channel; it is being subscribed anew."""
+    """Frames are missing on a numbered channel. It is being subscribed anew, unless that would not bring them back: the
+    documentation of such a channel says where they can be fetched.
+    """
 
     channel: str
     expected: int

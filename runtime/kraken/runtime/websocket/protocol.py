@@ -89,6 +89,10 @@ class Channel(NamedTuple):
     """Whether the exchange sends it unasked, so that there is nothing to subscribe."""
     sequenced: bool = False
     """Whether frames carry a `sequence` that grows by one; a hole makes the client subscribe anew."""
+    reports_gaps: bool = False
+    """Whether such a hole is only reported: subscribing anew would not bring back what is missing."""
+    experimental: str = ""
+    """Which parts of it are taken over by analogy, in words; the first use warns."""
     pace: Pace | None = None
     """How fast it may be subscribed, where that is limited."""
     rate_counter: RateCounter | None = None
@@ -116,6 +120,8 @@ class Method(NamedTuple):
     """No client order id is made when one of these is given."""
     client_order_id_rows: str = ""
     """The list parameter of which every element gets a client order id."""
+    client_order_id_where: tuple[str, str] = ("", "")
+    """A field and the value that it has in those elements that get one."""
     order_ids: tuple[str, ...] = ()
     """Parameters that identify orders; errors carry them."""
     replies_per: tuple[str, ...] = ()
@@ -130,6 +136,8 @@ class Method(NamedTuple):
     """Own names of arguments, and what they are called there."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
+    experimental: str = ""
+    """Which parts of it are taken over by analogy, in words; the first use warns."""
 
 
 class Taken(NamedTuple):

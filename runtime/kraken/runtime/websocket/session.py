@@ -167,7 +167,7 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("doubted", "last", "noted", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequenced", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
@@ -175,6 +175,7 @@ class _Route:
         self.doubted = False
         """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
         self.sequenced = channel.sequenced
+        self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
 
@@ -330,10 +331,12 @@ class Session:
             return
         if last is None:
             # The snapshot is missing; or the exchange counts from another number, and will do so again.
-            if route.doubted:
+            if route.doubted or route.reports_gaps:
                 return
             route.doubted = True
         self._backing.emit(events.SequenceGap(channel, expected, received))
+        if route.reports_gaps:
+            return
         for subscription in self._subscriptions.values():
             if subscription.channel.name == channel:
                 self.refresh(subscription)
