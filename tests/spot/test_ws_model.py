@@ -535,5 +535,5 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=int(os.environ.get("KRAKEN_MODEL_EXAMPLES", "25")), stateful_step_count=30, deadline=None
+    max_examples=int(os.environ.get("KRAKEN_MODEL_EXAMPLES", "20")), stateful_step_count=30, deadline=None
 )
