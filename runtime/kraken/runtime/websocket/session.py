@@ -145,8 +145,11 @@ class _Exchange:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, reply: Any) -> bool:
-        """Take a reply; False when it came before, or is one too many. Refusals of several orders may be alike."""
-        if self.future.done() or (reply in self.replies and refusal(reply) is None):
+        """Take a reply; False when its result came before, or it is one too many. Refusals may well be alike."""
+        result = field(reply, "result")
+        if self.future.done() or (
+            result is not None and any(field(known, "result") == result for known in self.replies)
+        ):
             return False
         self.replies.append(reply)
         if len(self.replies) == self.expected or (self.last is not None and self.last(reply)):
@@ -791,10 +794,11 @@ class Session:
         request = batch[0].farewell([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
-            if self._credentials is not None and any(map(self._wants_credentials, replies)):
-                self._credentials.discard()
-                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
         except _Unanswered:
+            self._count_unanswered(wire, batch)
+            return
+        if self._credentials is not None and any(map(self._wants_credentials, replies)):
+            self._credentials.discard()
             self._count_unanswered(wire, batch)
             return
         for subscription in batch:
