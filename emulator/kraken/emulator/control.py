@@ -255,7 +255,7 @@ class Emulator:
         self.spot_ws_url = f"ws://{HOST}:{public}"
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
-        spot = SpotSite(self._services.specs, self._answers(), self._keys)
+        spot = SpotSite(self._services.specs, self._answers(), self._keys, self._limits)
         self._app = App(
             self._services,
             {**dict.fromkeys((public, private, level3), spot), futures: self._futures.site},
@@ -272,14 +272,13 @@ class Emulator:
         return self
 
     def _answers(self) -> dict[str, Answer]:
-        """What answers each operation, behind the rate limits if there are any."""
-        answers = {
+        """What answers each Spot operation."""
+        return {
             **bind(HANDLERS, self._rest),
             **bind(spot_funding.HANDLERS, SpotFunding(self._funding)),
             **bind(spot_earn.HANDLERS, SpotEarn(self._earn)),
             **spot_funding_beta.answers(SpotFundingBeta(self._funding, Rates(self._exchange))),
         }
-        return answers if self._limits is None else self._limits.guarded(answers)
 
     def stop(self) -> None:
         """Reset all connections and close the ports. Does nothing when it is not running."""
