@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check generate bench format clean
+.PHONY: setup demo test check generate bench soak format clean
 
 setup: $(READY)
 
@@ -34,6 +34,9 @@ generate: $(READY)  ## specs/ -> generated/
 
 bench: $(READY)  ## side by side with other clients, into docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
+
+soak: $(READY)  ## an hour of simulated market full of trouble, into docs/soak.md
+	$(BIN)/python -m tests.soak --output docs/soak.md
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .hiding import Secrets, watched
 from .support import Opener
 
 settings.register_profile(
@@ -21,3 +22,10 @@ def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     made = Opener(request.param)
     yield made
     made.close()
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """What may be seen nowhere; it is looked for when the test is over."""
+    with watched(monkeypatch) as made:
+        yield made

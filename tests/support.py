@@ -7,10 +7,13 @@ import inspect
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from math import ceil
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
+from kraken.futures import FuturesAsyncClient, FuturesClient
 from kraken.runtime.async_client import AsyncGroup
 from kraken.runtime.pagination import AsyncPages, Pages
 from kraken.runtime.transport import Lost, Reply, Request
@@ -26,6 +29,12 @@ ORDER: dict[str, Any] = {
     "volume": "0.01",
     "price": "60000.0",
 }
+
+CLIENTS: dict[str, tuple[type[SpotClient | FuturesClient], type[SpotAsyncClient | FuturesAsyncClient]]] = {
+    "spot": (SpotClient, SpotAsyncClient),
+    "futures": (FuturesClient, FuturesAsyncClient),
+}
+"""The clients of each product, in both colours."""
 
 Outcome = Reply | Lost
 
@@ -125,8 +134,14 @@ class Clock:
         return self.now / 10**9
 
 
-class Opener:
-    """Makes clients of one colour, without retries that take time, and closes them in the end."""
+C = TypeVar("C", SpotClient, FuturesClient)
+
+
+class ClientOpener(Generic[C]):
+    """Makes clients of one product and colour, without retries that take time, and closes them in the end."""
+
+    blocking: Callable[..., C]
+    asynchronous: Callable[..., Any]
 
     def __init__(self, colour: str) -> None:
         self.colour = colour
@@ -134,7 +149,7 @@ class Opener:
         """Seconds that clients would have waited."""
         self.sleep: Callable[[float], None] = self.waits.append
         self._runner = asyncio.Runner()
-        self._opened: list[SpotClient] = []
+        self._opened: list[C] = []
 
     def __call__(
         self,
@@ -144,14 +159,16 @@ class Opener:
         *,
         transport: FakeTransport | None = None,
         **options: Any,
-    ) -> SpotClient:
+    ) -> C:
         """A client; one of the other colour that looks like it where that is wanted."""
+        # Clients of one key and clock share their rate limits; tests have one key.
+        options.setdefault("clock", lambda: time.monotonic())
         if self.colour == "sync":
-            client = SpotClient(key, secret, url, transport=transport, sleep=self._sleep, **options)
+            client = self.blocking(key, secret, url, transport=transport, sleep=self._sleep, **options)
         else:
             wrapped = None if transport is None else AsyncFakeTransport(transport)
-            inner = SpotAsyncClient(key, secret, url, transport=wrapped, sleep=self._wait, **options)
-            client = cast("SpotClient", Blocking(inner, self._runner.run))
+            inner = self.asynchronous(key, secret, url, transport=wrapped, sleep=self._wait, **options)
+            client = cast("C", Blocking(inner, self._runner.run))
         self._opened.append(client)
         return client
 
@@ -169,6 +186,20 @@ class Opener:
         for client in self._opened:
             client.close()
         self._runner.close()
+
+
+class Opener(ClientOpener[SpotClient]):
+    """Of Spot clients."""
+
+    blocking = SpotClient
+    asynchronous = SpotAsyncClient
+
+
+class FuturesOpener(ClientOpener[FuturesClient]):
+    """Of Futures clients."""
+
+    blocking = FuturesClient
+    asynchronous = FuturesAsyncClient
 
 
 def read_request(connection: socket.socket) -> bytes:
@@ -189,12 +220,13 @@ async def _all(pages: AsyncPages[Any]) -> list[Any]:
 
 
 def numbers_as_text(text: str | bytes) -> Any:
-    """JSON with the digits of its numbers as they stand there; a number and a text with the same digits differ."""
+    """JSON with the digits of its numbers as they stand there, in plain notation; a number and a text with the same
+    digits differ."""
     return json.loads(text, parse_float=_digits, parse_int=_digits)
 
 
 def _digits(text: str) -> tuple[str, str]:
-    return "number", text
+    return "number", format(Decimal(text), "f") if "e" in text.lower() else text
 
 
 def pairs_of(request: Request) -> list[tuple[str, str]]:

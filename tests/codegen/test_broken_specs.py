@@ -17,12 +17,15 @@ from kraken.codegen.load import SpecError
 
 from .support import GOLDEN
 
-LIMITS, MARKET, TRADING, STREAMS, ERRORS = (
+LIMITS, MARKET, TRADING, STREAMS, ERRORS, POOLS, ORDERS, LIFECYCLE = (
     "spot/rest/limits.yaml",
     "spot/rest/market_data.yaml",
     "spot/rest/trading.yaml",
     "spot/websocket/streams.yaml",
     "errors.yaml",
+    "futures/rest/limits.yaml",
+    "futures/rest/orders.yaml",
+    "futures/rest/lifecycle.yaml",
 )
 
 
@@ -247,7 +250,7 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: private, cost: 1}",
-        (("counter: private", "counter: 'private'; allowed: none, public, rest, trading"),),
+        (("counter: private", "counter: 'private'; allowed: none, public, rest, trading, derivatives, history"),),
     ),
     "value without a needed part": Case(
         MARKET,
@@ -259,7 +262,12 @@ CASES = {
         MARKET,
         "{counter: public, cost: 1}",
         "{counter: public, cost: 1, decay: 2}",
-        (("decay", "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, pair, placed"),),
+        (
+            (
+                "decay",
+                "x-kraken-cost: decay: unknown key; allowed: counter, cost, ages, per, pair, base, parameter, given, up_to, placed",
+            ),
+        ),
     ),
     "example without response": Case(
         TRADING,
@@ -313,6 +321,81 @@ CASES = {
         "parameter: from_",
         "parameter: start",
         (("x-kraken-pagination", "x-kraken-pagination: no request field 'start'; allowed: from_, interval, pair"),),
+    ),
+    "page of a size that nobody sets": Case(
+        ORDERS,
+        "size: count",
+        "size: number",
+        (
+            (
+                "x-kraken-pagination:\n        style",
+                "x-kraken-pagination: no request field 'number'; allowed: contractType, count, from_, sort, to",
+            ),
+        ),
+    ),
+    "order by which nothing continues": Case(
+        ORDERS,
+        "{argument: sort, value: asc, parameter: from}",
+        "{argument: sort, value: asc}",
+        (("ascending:", "ascending: parameter is missing; allowed: a text like `^[A-Za-z][A-Za-z0-9_]*$`"),),
+    ),
+    "cost by what is no argument": Case(
+        ORDERS,
+        "parameter: count, up_to",
+        "parameter: many, up_to",
+        (
+            (
+                "{counter: history",
+                "x-kraken-cost: no request field 'many'; allowed: contractType, count, from_, sort, to",
+            ),
+        ),
+    ),
+    "base of no list": Case(
+        ORDERS,
+        "base: 9, cost: 1, per: batch",
+        "base: 9, cost: 1",
+        (
+            (
+                "base: 9",
+                "x-kraken-cost: per is missing beside base; allowed: a text like `^[A-Za-z][A-Za-z0-9_]*$`",
+            ),
+        ),
+    ),
+    "counter that nobody keeps": Case(
+        POOLS,
+        "history:",
+        "market:",
+        (("all:", "all: market: unknown key; allowed: rest, trading, derivatives, history, open_orders"),),
+    ),
+    "end without a day": Case(
+        LIFECYCLE,
+        "date: '2030-01-02'",
+        "date: soon",
+        (("x-kraken-end", r"date: 'soon'; allowed: a text like ^\d{4}-\d{2}-\d{2}$"),),
+    ),
+    "outcome without its word": Case(
+        ORDERS,
+        "{rows: status, error: word",
+        "{rows: status, error: words",
+        (("x-kraken-row-errors", "x-kraken-row-errors: the rows of 'status' have no 'words'; allowed: word"),),
+    ),
+    "lookup by what orders do not have": Case(
+        ORDERS,
+        "within: [order], id: id, own: ownId",
+        "within: [order], id: id, own: mine",
+        (("  /orders/send:", "x-kraken-found-by: the rows of 'fills' have no 'order.mine'; allowed: id, ownId, size"),),
+    ),
+    "field with the name of a schema": Case(
+        ORDERS,
+        "word: {type: string, description: The word.}",
+        "Status: {type: string, description: The word.}",
+        (
+            (
+                "Status: {type",
+                "Status: a schema of this document has this name, so that the field would get another one; "
+                "allowed: another name of the schema, or x-kraken-name",
+            ),
+        ),
     ),
     "page without items": Case(
         TRADING,
@@ -978,7 +1061,8 @@ def _read(name: str) -> Any:
     return yaml.load((GOLDEN / "specs" / name).read_text("utf-8"), Loader=yaml.BaseLoader)
 
 
-PLACES = [(name, at) for name in (LIMITS, MARKET, TRADING, STREAMS, ERRORS) for at in _places(_read(name))]
+FILES = (LIMITS, MARKET, TRADING, STREAMS, ERRORS, POOLS, ORDERS, LIFECYCLE)
+PLACES = [(name, at) for name in FILES for at in _places(_read(name))]
 VALUES = st.sampled_from([None, True, 17, "", "zzz", "get", [], {}, ["zzz"], {"type": "string"}, {"$ref": "#/info"}])
 
 

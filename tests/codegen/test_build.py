@@ -76,7 +76,8 @@ def test_two_processes_agree_on_every_byte(tmp_path: Path) -> None:
     assert [process.returncode for process in running] == [0, 0]
     committed = _tree(GENERATED)
     committed |= {
-        f"docs/{name}": (REPOSITORY / "docs" / name).read_bytes() for name in ("conflicts.md", "spec-keys.md")
+        f"docs/{name}": (REPOSITORY / "docs" / name).read_bytes()
+        for name in ("conflicts.md", "deprecations.md", "spec-keys.md")
     }
     made = {
         **_tree(tmp_path / "generated"),
@@ -205,7 +206,7 @@ def test_one_mistake_is_one(copy: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_lint_counts_products(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--specs", str(GOLDEN / "specs")]) == 0
-    assert capsys.readouterr().out == "1 products, no mistakes\n"
+    assert capsys.readouterr().out == "2 products, no mistakes\n"
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,14 +17,16 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from kraken.spot import SpotAsyncClient, SpotClient, SpotWSClient
+from kraken.spot import SpotWSClient
 
+from ..specs import operations
+from ..support import CLIENTS
 from .exchanges import failures
 from .support import GENERATED, GOLDEN, REPOSITORY, SPECS, documents
 
-GROUPS = [
-    document["x-kraken-group"] for name, document in documents(SPECS) if "/rest/" in name and document.get("paths")
-]
+REST = [document for name, document in documents(SPECS) if "/rest/" in name and document.get("paths")]
+PLACE = ("x-kraken-product", "x-kraken-group")
+GROUPS = [(document["x-kraken-product"], document["x-kraken-group"]) for document in REST]
 
 
 def _methods(owner: type) -> dict[str, Any]:
@@ -35,16 +37,16 @@ def _methods(owner: type) -> dict[str, Any]:
 
 def _described(owner: type) -> Iterator[tuple[str, Any]]:
     for name, method in _methods(owner).items():
-        if vars(owner)[name].__module__.startswith("kraken.spot."):
+        if vars(owner)[name].__module__.startswith(("kraken.spot.", "kraken.futures.")):
             yield f"{owner.__name__}.{name}", method
 
 
 # ---------------------------------------------------------------------------- both colours
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_sync_and_async_are_the_same(group: str) -> None:
-    blocking, coroutines = type(getattr(SpotClient(), group)), type(getattr(SpotAsyncClient(), group))
+@pytest.mark.parametrize(("product", "group"), GROUPS)
+def test_sync_and_async_are_the_same(product: str, group: str) -> None:
+    blocking, coroutines = (type(getattr(client(), group)) for client in CLIENTS[product])
     assert blocking.__doc__ == coroutines.__doc__
     assert list(_methods(blocking)) == list(_methods(coroutines))
     for name, method in _methods(blocking).items():
@@ -61,19 +63,19 @@ def test_sync_and_async_are_the_same(group: str) -> None:
         assert method.__doc__ == twin.__doc__
 
 
-def test_both_clients_have_all_groups() -> None:
-    for client in (SpotClient, SpotAsyncClient):
-        assert sorted(name for name, value in vars(client).items() if isinstance(value, property)) == sorted(GROUPS)
+@pytest.mark.parametrize("product", CLIENTS)
+def test_both_clients_have_all_groups(product: str) -> None:
+    groups = sorted(group for of, group in GROUPS if of == product)
+    for client in CLIENTS[product]:
+        assert sorted(name for name, value in vars(client).items() if isinstance(value, property)) == groups
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_operation_has_a_method(group: str) -> None:
-    name, document = next(
-        each for each in documents(SPECS) if each[1].get("x-kraken-group") == group and "/rest/" in each[0]
-    )
+@pytest.mark.parametrize("document", REST, ids=lambda document: "/".join(map(document.get, PLACE)))
+def test_every_operation_has_a_method(document: dict[str, Any]) -> None:
+    product, name = map(document.__getitem__, PLACE)
     facts = [operation for item in document["paths"].values() for operation in item.values()]
     paginated = [operation for operation in facts if operation["x-kraken-pagination"] != "none"]
-    methods = _methods(type(getattr(SpotClient(), group)))
+    methods = _methods(type(getattr(CLIENTS[product][0](), name)))
     assert len(methods) == len(facts) + len(paginated), name
     assert sum(name.startswith("iter_") for name in methods) == len(paginated)
 
@@ -82,7 +84,7 @@ def test_every_operation_has_a_method(group: str) -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    owners = [type(getattr(client, group)) for client in (SpotClient(), SpotAsyncClient()) for group in GROUPS]
+    owners = [type(getattr(client(), group)) for product, group in GROUPS for client in CLIENTS[product]]
     described = [entry for owner in [*owners, SpotWSClient] for entry in _described(owner)]
     assert len(described) > 30
     for name, method in described:
@@ -115,7 +117,7 @@ def test_every_file_says_where_it_comes_from() -> None:
 
 
 def _modules() -> list[Any]:
-    paths = [*GENERATED.glob("kraken/spot/models/*.py"), GENERATED / "kraken/spot/messages.py"]
+    paths = [*GENERATED.glob("kraken/*/models/*.py"), *GENERATED.glob("kraken/*/messages.py")]
     return [importlib.import_module(".".join(path.relative_to(GENERATED).with_suffix("").parts)) for path in paths]
 
 
@@ -145,16 +147,14 @@ def test_every_struct_builds() -> None:
         assert struct.__doc__
 
 
-def test_arguments_reach_the_model_under_one_name() -> None:
+@pytest.mark.parametrize("product", CLIENTS)
+def test_arguments_reach_the_model_under_one_name(product: str) -> None:
     """What a method hands over is what its model calls it: otherwise an argument would be lost on the way."""
     from kraken.runtime.encoding import codec
-    from kraken.spot.decode import _OPERATIONS, find_operation
 
-    for key in _OPERATIONS:
-        operation = find_operation(key)
-        assert operation is not None
-        client: Any = SpotClient("key", "c2VjcmV0")
-        method = getattr(getattr(client, _OPERATIONS[key][0]), operation.name)
+    for operation in operations(product).values():
+        client: Any = CLIENTS[product][0]("key", "c2VjcmV0")
+        method = getattr(getattr(client, operation.models.rpartition(".")[2]), operation.name)
         signature = inspect.signature(method).parameters.keys() - {"options", "to" if operation.binary else ""}
         handed: dict[str, Any] = {}
         client._drive = lambda auth, flow: None
@@ -163,10 +163,19 @@ def test_arguments_reach_the_model_under_one_name() -> None:
         method(**dict.fromkeys(signature, "x"))
         known = codec(operation).wire_names
         assert handed.keys() == known.keys()
-        for facts in (operation.list_fields, operation.order_ids, operation.path_fields, operation.query_fields):
+        lists = operation.list_fields, operation.repeated_fields, operation.json_fields, operation.query_fields
+        for facts in (*lists, operation.order_ids, operation.path_fields):
             assert known.keys() >= set(facts)
         for group in (*operation.exclusive, *operation.one_of):
             assert known.keys() >= set(group)
+        if operation.pagination:
+            paging = operation.pagination
+            named = {paging.parameter, paging.size, paging.ascending[0], paging.ascending[2]} - {""}
+            assert known.keys() >= named
+        if operation.prices:
+            assert operation.prices.parameter in known
+        if operation.packed:
+            assert known.keys() >= set(operation.packed.fields)
 
 
 # ---------------------------------------------------------------------------- canned exchanges
@@ -185,4 +194,4 @@ def test_canned_exchanges_of_the_golden_spec() -> None:
     assert done.returncode == 0, done.stderr
     count, wrong = json.loads(done.stdout)
     assert wrong == []
-    assert count == 11
+    assert count == 15

@@ -15,20 +15,22 @@ import pytest
 from kraken.codegen.__main__ import main
 from kraken.codegen.extensions import EXTENSIONS
 from kraken.codegen.load import load_documents
-from kraken.codegen.pages import conflicts_page, keys_page
-from kraken.spot import SpotAsyncClient, SpotClient, SpotWSClient
+from kraken.codegen.pages import conflicts_page, deprecations_page, keys_page
+from kraken.spot import SpotWSClient
 from kraken.unified import UnifiedWSClient
 
+from ..support import CLIENTS
 from .support import GOLDEN, REPOSITORY, SPECS, documents
 
 DOCS = REPOSITORY / "docs"
-SOCKETS = {"spot": SpotWSClient, "unified": UnifiedWSClient}
+SOCKETS: dict[str, Any] = {"spot": SpotWSClient, "unified": UnifiedWSClient}
 ENDPOINTS = REPOSITORY.parent / "shared" / "kraken-api" / "rest-endpoints.csv"
 
 
 def test_committed_pages_are_up_to_date() -> None:
     assert (DOCS / "spec-keys.md").read_text("utf-8") == keys_page()
     assert (DOCS / "conflicts.md").read_text("utf-8") == conflicts_page(load_documents(SPECS))
+    assert (DOCS / "deprecations.md").read_text("utf-8") == deprecations_page(load_documents(SPECS))
 
 
 def test_every_key_has_a_row() -> None:
@@ -50,6 +52,23 @@ def test_every_conflict_has_an_entry() -> None:
     )
     written = sum(path.read_text("utf-8").count("x-kraken-conflict:") for path in SPECS.rglob("*.yaml"))
     assert (DOCS / "conflicts.md").read_text("utf-8").count("\n- `") == written
+
+
+def test_what_ends_and_what_is_deprecated() -> None:
+    found = deprecations_page(load_documents(GOLDEN / "specs")).partition("\n## ")[2]
+    assert found == (
+        "On a known day\n"
+        "\n"
+        "| Paths | End | Use instead |\n"
+        "| --- | --- | --- |\n"
+        "| `/orders/...` | 2030-01-02 | something new |\n"
+        "\n"
+        "## Call by call\n"
+        "\n"
+        "| Call | Use instead |\n"
+        "| --- | --- |\n"
+        "| `GET /0/public/Assets/{asset}` | get_candles |\n"
+    )
 
 
 # ---------------------------------------------------------------------------- the catalogue
@@ -97,13 +116,11 @@ def _group(document: dict[str, Any]) -> tuple[str, str]:
 
 def test_what_is_in_the_catalogue_can_be_called(catalogue: list[dict[str, Any]]) -> None:
     """By its name, in both colours, with types and a docstring; deprecated entries say what to use instead."""
-    clients: list[Any] = [SpotClient(), SpotAsyncClient()]
+    clients: dict[str, Any] = {product: [client() for client in both] for product, both in CLIENTS.items()}
     for entry in catalogue:
-        owners = (
-            [getattr(client, entry["group"]) for client in clients]
-            if entry["kind"] == "rest"
-            else [SOCKETS[entry["product"]]]
-        )
+        owners = [SOCKETS.get(entry["product"])]
+        if entry["kind"] == "rest":
+            owners = [getattr(client, entry["group"]) for client in clients[entry["product"]]]
         for owner in owners:
             method = getattr(owner, entry["name"])
             signature = inspect.signature(method)
@@ -128,16 +145,18 @@ def test_deprecated_entries_say_so(capsys: pytest.CaptureFixture[str]) -> None:
 def test_catalogue_for_readers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["catalogue", "--specs", str(GOLDEN / "specs")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["spot", "rest", "market_data", "get_candles", "GET", "/0/public/Candles"]
-    assert len(lines) == 10
+    assert lines[0].split() == ["futures", "rest", "orders", "send_order", "POST", "/orders/send"]
+    assert lines[4].split() == ["spot", "rest", "market_data", "get_candles", "GET", "/0/public/Candles"]
+    assert len(lines) == 14
 
 
 @pytest.mark.skipif(not ENDPOINTS.is_file(), reason="the list of Kraken's endpoints is not beside the repository")
-def test_every_endpoint_of_spot_rest_is_there_once(catalogue: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("product", "count"), [("spot", 76), ("futures", 78)])
+def test_every_endpoint_of_rest_is_there_once(catalogue: list[dict[str, Any]], product: str, count: int) -> None:
     with ENDPOINTS.open(newline="", encoding="utf-8") as file:
-        wanted = sorted(
-            (row["group"], row["method"], row["path"]) for row in csv.DictReader(file) if row["product"] == "spot"
-        )
-    found = [each for each in catalogue if (each["kind"], each["product"]) == ("rest", "spot")]
-    assert len(found) == 76
-    assert sorted((each["group"], each["method"], each["path"]) for each in found) == wanted
+        rows = [row for row in csv.DictReader(file) if row["product"] == product]
+    found = [each for each in catalogue if (each["kind"], each["product"]) == ("rest", product)]
+    assert len(found) == count
+    assert sorted((each["group"], each["method"], each["path"], each["deprecated"]) for each in found) == sorted(
+        (row["group"], row["method"], row["path"], row["deprecated"] == "yes") for row in rows
+    )

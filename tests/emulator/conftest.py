@@ -18,6 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from kraken.emulator import Emulator
 
+from .futures import FuturesAccount
+
 
 class Clock:
     """Unix nanoseconds that stand still until they are told to go on."""
@@ -183,3 +185,16 @@ def timed(clock: Clock) -> Iterator[Account]:
         client = Account(running)
         with client.http:
             yield client
+
+
+@pytest.fixture
+def futures(emulator: Emulator) -> Iterator[FuturesAccount]:
+    with FuturesAccount(emulator) as client:
+        yield client
+
+
+@pytest.fixture
+def futures_timed(clock: Clock) -> Iterator[FuturesAccount]:
+    """A Futures account on an exchange whose clock stands still."""
+    with Emulator(market_interval=None, clock=clock) as running, FuturesAccount(running) as client:
+        yield client

@@ -6,7 +6,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from kraken.emulator.specs import Document, specs_folder
+from kraken.emulator.specs import Document, error_words, specs_folder
+
+REFUSALS = [row["code"] for row in error_words(specs_folder()) if "futures" in row["products"]]
+"""What stands in a status of Futures where something was refused."""
 
 
 def closed(schema: Any) -> Any:
@@ -16,14 +19,16 @@ def closed(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     found = {key: closed(value) for key, value in schema.items() if not key.startswith("x-kraken")}
+    if found.get("type") == ["string", "null"] and "enum" in found:
+        found["enum"] = [*found["enum"], None]
     if "properties" in found and isinstance(found.get("type"), str):
         found.setdefault("additionalProperties", False)
     return found
 
 
-def _result_schemas() -> dict[str, Any]:
+def _result_schemas(product: str) -> dict[str, Any]:
     found = {}
-    for path in sorted((specs_folder() / "spot" / "rest").glob("*.yaml")):
+    for path in sorted((specs_folder() / product / "rest").glob("*.yaml")):
         document = Document.open(path)
         for item in document.content.get("paths", {}).values():
             for facts in item.values():
@@ -31,6 +36,19 @@ def _result_schemas() -> dict[str, Any]:
                 schema = document.resolved(media["schema"])
                 wrapped = document.content["x-kraken-envelope"] == "spot" and schema["type"] == "object"
                 found[facts["operationId"]] = closed(schema["properties"]["result"] if wrapped else schema)
+    return found
+
+
+def _with_refusals(schema: Any) -> Any:
+    """The schema with words for refusals in every status."""
+    if isinstance(schema, list):
+        return [_with_refusals(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _with_refusals(value) for key, value in schema.items()}
+    status = found.get("properties", {}).get("status", {}) if isinstance(found.get("properties"), dict) else {}
+    if "enum" in status:
+        status["enum"] = [*status["enum"], *REFUSALS]
     return found
 
 
@@ -50,8 +68,9 @@ def _problem_schema() -> Any:
 
 
 PROBLEM = _problem_schema()
-RESULTS = _result_schemas()
+RESULTS = _result_schemas("spot")
 """By operation id, without the envelope."""
+FUTURES_RESULTS = _with_refusals(_result_schemas("futures"))
 MESSAGES = _message_schemas()
 
 

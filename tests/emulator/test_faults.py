@@ -221,8 +221,15 @@ def test_the_life_of_an_emulator() -> None:
     emulator.stop()
     with emulator:
         base64.b64decode(emulator.secret, validate=True)
-        addresses = (emulator.spot_url, emulator.spot_ws_url, emulator.spot_ws_auth_url, emulator.spot_ws_level3_url)
-        assert len({*addresses}) == 4
+        base64.b64decode(emulator.futures_secret, validate=True)
+        addresses = (
+            emulator.spot_url,
+            emulator.spot_ws_url,
+            emulator.spot_ws_auth_url,
+            emulator.spot_ws_level3_url,
+            emulator.futures_url,
+        )
+        assert len({*addresses}) == 5
         with pytest.raises(RuntimeError, match="once"):
             emulator.start()
         with pytest.raises(OSError, match="in use"):
@@ -250,11 +257,17 @@ def test_as_a_program(number: signal.Signals) -> None:
     with process:
         assert process.stdout is not None
         where = json.loads(process.stdout.readline())
-        assert set(where) == {"spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "key", "secret"}
-        assert httpx.get(f"{where['spot_url']}/0/public/Time").json()["error"] == []
+        answers = [
+            httpx.get(f"{where['spot_url']}/0/public/Time"),
+            httpx.get(f"{where['futures_url']}/derivatives/api/v3/tickers"),
+        ]
         process.send_signal(number)
         assert process.wait(5) == 0
         assert process.stdout.read() == ""
+    urls = {"spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url"}
+    assert set(where) == urls | {"key", "secret", "futures_key", "futures_secret"}
+    assert answers[0].json()["error"] == []
+    assert answers[1].json()["result"] == "success"
 
 
 def test_nothing_of_the_client_is_imported() -> None:

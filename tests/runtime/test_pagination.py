@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kraken.exceptions import InvalidRequest, ReplyLost
 from kraken.runtime.operation import Operation, Pagination
+from kraken.runtime.options import Options
 from kraken.runtime.pagination import AsyncPages, Pages, Progress
 
 COLOURS = ["sync", "async"]
@@ -36,13 +37,13 @@ class Reader:
     def __init__(self, colour: str, fetch: Fetch, asked_for: Operation[Any], **options: Any) -> None:
         self.asked: list[dict[str, Any]] = []
 
-        def once(arguments: dict[str, Any]) -> Any:
+        def once(arguments: dict[str, Any], options: Options | None) -> Any:
             self.asked.append({name: value for name, value in arguments.items() if value is not None})
             return fetch(arguments)
 
-        async def later(arguments: dict[str, Any]) -> Any:
+        async def later(arguments: dict[str, Any], options: Options | None) -> Any:
             await asyncio.sleep(0)
-            return once(arguments)
+            return once(arguments, options)
 
         given = {"cursor": None, "max_items": None, "on_page": None, "arguments": {}, **options}
         arguments = given.pop("arguments")

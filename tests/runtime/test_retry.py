@@ -13,7 +13,7 @@ from kraken.runtime.errors import Facts
 from kraken.runtime.retry import BUDGET, LONGEST, Retries
 from kraken.runtime.transport import Lost
 
-from ..spot.specs import error_rows
+from ..specs import error_rows
 from ..support import ORDER, FakeTransport, Opener, refusal, reply
 
 NOW = 1_795_000_000.0

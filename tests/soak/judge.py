@@ -11,6 +11,9 @@ from typing import NamedTuple
 KEPT = 20_000
 """True states that are remembered of each book, at least."""
 MICROSECOND = 1_000
+"""Nanoseconds that a time in text may be short of."""
+INSTANT = 1_000_000
+"""Nanoseconds within which the simulated clock stands still while changes follow each other."""
 
 
 class Book(NamedTuple):
@@ -60,8 +63,7 @@ class _History:
         end = bisect_right(self.times, at + MICROSECOND)
         if end == 0:
             return False
-        # Many changes share an instant of simulated time; the state before the first of them counts as well.
-        begin = max(0, bisect_left(self.times, self.times[end - 1]) - 1)
+        begin = max(0, bisect_left(self.times, at - INSTANT) - 1)
         for number in range(max(begin, self.shown - self.forgotten), end):
             if self.digests[number] == state:
                 self.shown = number + self.forgotten

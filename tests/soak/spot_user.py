@@ -59,7 +59,8 @@ class SpotUser:
             ("book", 100): SpotOrderBookClient(100, **options),
             ("level3", 10): SpotLevel3BookClient(10, **options),
         }
-        self._account = self._ws.account()
+        # Few enough to be reached soon: what is remembered up to a limit would look like a leak until then.
+        self._account = self._ws.account(closed_orders=50, remembered_fills=200)
         self._stalled = self._ws.trade(symbol=list(SIZES)).buffer(size=1000)
         self._orders: deque[str] = deque()
         self._tasks: list[asyncio.Task[None]] = []

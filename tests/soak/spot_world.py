@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -72,6 +73,7 @@ class SpotWorld:
 
     def start(self) -> dict[str, str]:
         """Open the exchange; returns key, secret and addresses."""
+        logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of frames for connections that are gone
         emulator = self._emulator.start()
         emulator.listen(self._on_event)
         for symbol in self._symbols:

@@ -13,8 +13,8 @@ from kraken.runtime import Reply
 from kraken.runtime.transport import Request
 from kraken.spot import SpotClient
 
+from ..specs import FOLDER, read
 from ..support import Clock, reply
-from .specs import FOLDER, read
 
 TIERS: dict[str, Any] = read(FOLDER / "spot" / "rest" / "limits.yaml")["x-kraken-tiers"]
 COSTS: dict[str, Any] = {

@@ -9,7 +9,7 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .specs import FOLDER, read
+from ..specs import FOLDER, read
 
 Json = dict[str, Any]
 

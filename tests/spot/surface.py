@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ForwardRef
 
-FILE = Path(__file__).with_name("surface.txt")
-PACKAGES = ("kraken.spot", "kraken.unified", "kraken.exceptions", "kraken.runtime")
+TESTS = Path(__file__).parents[1]
+FILES = {
+    TESTS / "spot" / "surface.txt": ("kraken.spot", "kraken.exceptions", "kraken.runtime"),
+    TESTS / "futures" / "surface.txt": ("kraken.futures",),
+    TESTS / "unified" / "surface.txt": ("kraken.unified",),
+}
+CLIENTS = [f"kraken.{product}.{name}" for product in ("spot", "futures") for name in ("client", "async_client")]
 
 
-def surface() -> str:
-    """All public names of the packages, one per line."""
-    return "".join(f"{line}\n" for name in PACKAGES for line in of_package(import_module(name)))
+def surface(packages: Iterable[str]) -> str:
+    """All public names of some packages, one per line."""
+    return "".join(f"{line}\n" for name in packages for line in of_package(import_module(name)))
 
 
 def of_package(package: ModuleType) -> Iterator[str]:
@@ -60,7 +65,7 @@ def members(value: type) -> list[tuple[str, Any]]:
 def of_group(member: property) -> list[tuple[str, Any]]:
     """The calls of a group, which a REST client has as a property."""
     assert member.fget is not None
-    if member.fget.__module__ not in ("kraken.spot.client", "kraken.spot.async_client"):
+    if member.fget.__module__ not in CLIENTS:
         return []
     return members(type(member.fget(None)))
 
@@ -93,4 +98,5 @@ def text(annotation: Any) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(surface(), encoding="utf-8")
+    for file, packages in FILES.items():
+        file.write_text(surface(packages), encoding="utf-8")

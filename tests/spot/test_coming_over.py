@@ -24,7 +24,7 @@ README = Path(__file__).resolve().parents[3] / "shared" / "reference" / "python-
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     with Emulator(market_interval=0.02) as emulator:
         for client in (SpotClient, SpotAsyncClient):
-            monkeypatch.setattr(client, "_url", emulator.spot_url)
+            monkeypatch.setattr(client, "_product", client._product._replace(url=emulator.spot_url))
         for streaming in (SpotWSClient, SpotOrderBookClient):
             urls = {"public": emulator.spot_ws_url, "private": emulator.spot_ws_auth_url}
             sockets = {name: socket._replace(url=urls.get(name, "")) for name, socket in streaming.sockets.items()}

@@ -26,8 +26,8 @@ from kraken.exceptions import (
 from kraken.runtime.errors import ErrorRow, ErrorTable
 from kraken.spot import SpotAsyncClient, SpotClient, decode_response
 
+from ..specs import error_categories, error_rows
 from ..support import KEY, ORDER, SECRET, FakeTransport, Opener, field, refusal
-from .specs import error_categories, error_rows
 
 CLASSES = [value for value in vars(exceptions).values() if inspect.isclass(value) and issubclass(value, KrakenError)]
 ROWS, CATEGORIES = error_rows(), error_categories()

@@ -131,7 +131,7 @@ WITHOUT_WAITING = ("prepare", "preload", "limits")
 
 def test_both_colours_have_the_same_methods() -> None:
     blocking, other = SpotClient(), SpotAsyncClient()
-    groups = [name for name in SpotClient._groups if isinstance(vars(SpotClient)[name], property)]
+    groups = [name for name in SpotClient._product.groups if isinstance(vars(SpotClient)[name], property)]
     assert groups == sorted(
         ["account_data", "earn", "funding", "funding_beta", "market_data", "subaccounts", "trading", "transparency"]
     )

@@ -56,8 +56,7 @@ class Trader:
 def test_the_figures_are_those_of_the_specs() -> None:
     assert {
         name: {
-            "rest": {"maximum": tier.rest.maximum, "decay": tier.rest.decay},
-            "trading": {"maximum": tier.trading.maximum, "decay": tier.trading.decay},
+            **{counter: {"maximum": each.maximum, "decay": each.decay} for counter, each in tier.counters.items()},
             "open_orders": tier.open_orders,
         }
         for name, tier in GENERATED.items()
@@ -112,7 +111,7 @@ CHARGES = st.lists(
 def test_many_at_once_and_late_by_less_than_a_second(calls: list[tuple[float, int, float]], decay: float) -> None:
     """Turns are given out ahead; what counts is when requests arrive, and some take longer than others."""
     clock = Clock()
-    tier = Tier(CounterLimit(15, decay), CounterLimit(60, 1), 60)
+    tier = Tier({"rest": CounterLimit(15, decay), "trading": CounterLimit(60, 1)}, 60)
     limits = Limits(tier, clock=lambda: clock.seconds)
     arrivals = []
     for pause, cost, late in calls:

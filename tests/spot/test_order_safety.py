@@ -24,8 +24,8 @@ from kraken.runtime import Options, Reply
 from kraken.runtime.transport import Lost
 from kraken.spot import SpotClient
 
+from ..specs import rest_exchanges
 from ..support import ORDER, FakeTransport, Opener, field, reply, without
-from .specs import rest_exchanges
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from contextlib import suppress
 from functools import reduce
 from operator import getitem
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
@@ -28,9 +26,9 @@ from kraken.runtime.websocket.frames import UnknownFrame
 from kraken.spot import decode_message, decode_response
 from kraken.spot.decode import find_operation
 
+from ..payloads import Payload, load, needs_payloads
 from ..support import KEY, SECRET, FakeTransport, Opener, numbers_as_text, pairs_of
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "payloads"
 # Requests that Kraken publishes beside schemas which they do not fit: what is left out of them.
 NOT_OF_THE_DOCUMENTED_FORM: dict[str, tuple[tuple[str | int, ...], ...]] = {
     "spot/rest/post-private-CancelOrder/02-request-example.json": (("pair",),),  # no such parameter
@@ -56,37 +54,7 @@ OF_THE_OTHER_KIND = (
 )
 
 
-class Payload(NamedTuple):
-    """One recorded text."""
-
-    file: str
-    kind: str
-    transport: str
-    endpoint: str
-    raw: str
-
-
-def load() -> list[Payload]:
-    if not FOLDER.is_dir():
-        return []
-    with (FOLDER / "index.csv").open(encoding="utf-8") as rows:
-        found = [row for row in csv.DictReader(rows) if row["product"] == "spot"]
-    payloads = []
-    for row in found:
-        content = json.loads((FOLDER / row["file"]).read_text(encoding="utf-8"))
-        payloads.append(Payload(row["file"], content["kind"], row["transport"], row["endpoint"], content["raw"]))
-    return payloads
-
-
-PAYLOADS = load()
-
-
-def needs_payloads(payloads: list[Payload], at_least: int) -> pytest.MarkDecorator:
-    """One test per payload; a skipped one where there are none, a failing one where most of them are gone."""
-    if not PAYLOADS:
-        return pytest.mark.parametrize("payload", [pytest.param(None, marks=pytest.mark.skip(f"no {FOLDER}"))])
-    assert len(payloads) >= at_least
-    return pytest.mark.parametrize("payload", payloads, ids=lambda payload: payload.file)
+PAYLOADS = load("spot")
 
 
 def of_slice(payload: Payload) -> bool:

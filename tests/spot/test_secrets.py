@@ -8,9 +8,7 @@ import json
 import logging
 import pickle
 import traceback
-import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,88 +17,15 @@ import pytest
 from kraken.emulator import Emulator
 from kraken.exceptions import CredentialsError, DecodeError, KrakenError
 from kraken.runtime import Options, async_client
-from kraken.runtime.signing import SpotSigner
 from kraken.runtime.transport import Request
 from kraken.spot import SpotAsyncClient, SpotClient
 
+from ..hiding import KeepAll, Secrets
 from ..support import KEY, ORDER, SECRET, FakeTransport, Opener, reply
 
-HERE = str(Path(__file__).parents[1])
 OTP = "one-time-password-731"
 FAULTS = ("accept-then-502", "accept-then-hang", "accept-then-garbage", "accept-then-reset", "html", "reset-before")
 IMPATIENT = Options(timeout=0.05)
-
-
-class Secrets:
-    """What may be seen nowhere, and everything that was seen."""
-
-    def __init__(self) -> None:
-        self.secret: set[str] = set()
-        self.shown: list[str] = []
-
-    def hide(self, *values: str) -> None:
-        for value in values:
-            assert len(value) > 12
-            self.secret |= {value, repr(value)[1:-1], value[:12]}
-
-    def show(self, *values: Any) -> None:
-        self.shown.extend(str(value) for value in values)
-
-    def show_error(self, error: BaseException) -> None:
-        """As a log, a terminal or an error tracker shows it, with the variables of all frames but those of tests."""
-        self.show(error, repr(error), "".join(traceback.format_exception(error)))
-        captured: traceback.TracebackException | None = traceback.TracebackException.from_exception(
-            error, capture_locals=True
-        )
-        while captured is not None:
-            self.show("".join(captured.format_exception_only()))
-            for frame in captured.stack:
-                if not frame.filename.startswith(HERE):
-                    self.show(frame.locals)
-            captured = captured.__cause__ or captured.__context__
-
-    def check(self) -> None:
-        assert self.shown
-        found = {(secret, text[:2000]) for secret in self.secret for text in self.shown if secret in text}
-        assert not found
-
-
-class KeepAll(logging.Handler):
-    """Keeps what is logged, formatted and bare."""
-
-    def __init__(self, secrets: Secrets) -> None:
-        super().__init__(logging.DEBUG)
-        self.secrets = secrets
-        self.count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += 1
-        self.secrets.show(self.format(record), record.args, record.__dict__)
-
-
-@pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
-    """Logs of everything and all warnings are looked through in the end, and all signatures are secrets."""
-    made = Secrets()
-    original = SpotSigner.headers
-
-    def headers(self: SpotSigner, path: str, nonce: int, body: bytes) -> dict[str, str]:
-        found = original(self, path, nonce, body)
-        made.hide(found["API-Sign"])
-        return found
-
-    monkeypatch.setattr(SpotSigner, "headers", headers)
-    handler, root = KeepAll(made), logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield made
-    root.removeHandler(handler)
-    root.setLevel(level)
-    made.show(*caught)
-    made.check()
 
 
 def session(client: SpotClient, emulator: Emulator, secrets: Secrets) -> None:

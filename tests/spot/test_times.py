@@ -17,8 +17,8 @@ from kraken.runtime.models import RequestModel
 from kraken.runtime.types import moment
 from kraken.spot import decode_response
 
+from ..specs import FOLDER, read
 from ..support import numbers_as_text
-from .specs import FOLDER, read
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PER_SECOND = {"Unix seconds": 1, "Unix milliseconds": 1000, "Unix nanoseconds": 10**9}

@@ -17,7 +17,7 @@ from kraken.runtime.models import KeyedRows, LazyRows
 from kraken.runtime.websocket.frames import UnknownFrame
 from kraken.spot import decode_message, decode_response
 
-from .specs import Exchange, frames, rest_exchanges
+from ..specs import Exchange, frames, rest_exchanges
 
 EXCHANGES = [each for each in rest_exchanges() if not each.raises and not each.known.binary]
 FRAMES = list(frames())

@@ -18,7 +18,7 @@ from .sockets import client, run, until
 
 ROW: dict[str, Any] = {"order_type": "limit", "side": "buy", "order_qty": "0.01", "limit_price": "60000"}
 REST_ROW: dict[str, Any] = {"ordertype": "limit", "type": "buy", "volume": "0.01", "price": "60000"}
-MAXIMUM = int(TIERS["starter"].trading.maximum)
+MAXIMUM = int(TIERS["starter"].counters["trading"].maximum)
 
 
 class Ticking(Clock):
@@ -123,7 +123,7 @@ def test_what_kraken_tells_of_the_counter_is_believed() -> None:
                 events = await ws.executions(ratecounter=True).subscribe()
                 assert ws.limits is not None
                 # The account is of a higher tier than the client was told; the acknowledgement says so.
-                assert ws.limits.trading("BTC/USD").maximum == TIERS["pro"].trading.maximum
+                assert ws.limits.trading("BTC/USD").maximum == TIERS["pro"].counters["trading"].maximum
                 for _ in range(9):
                     other.trading.add_order(pair="XBTUSD", **REST_ROW)
                 async for event in events:

@@ -402,7 +402,11 @@ def test_the_token_comes_from_spots_rest(emulator: Emulator) -> None:
 
     async def scenario() -> None:
         async with Exchange() as exchange:
-            options: dict[str, Any] = {"ws_url": exchange.url, "auth_ws_url": exchange.url, "rest_url": emulator.spot_url}
+            options: dict[str, Any] = {
+                "ws_url": exchange.url,
+                "auth_ws_url": exchange.url,
+                "rest_url": emulator.spot_url,
+            }
             async with UnifiedWSClient(emulator.key, emulator.secret, **options) as ws:
                 await ws.cancel_all(asset_class="derivatives")
                 token = (await exchange.request("cancel_all"))["params"]["token"]

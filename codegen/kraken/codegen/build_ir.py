@@ -57,6 +57,7 @@ MODELS = {
     (RESPONSE, "string", "decimal"): "kraken.runtime.types.DecimalText",
     (RESPONSE, "string", "signed-decimal"): "kraken.runtime.types.SignedDecimalText",
     (RESPONSE, "number", "decimal"): "kraken.runtime.types.DecimalNumber",
+    (RESPONSE, "number|string", "decimal"): "kraken.runtime.types.DecimalAsSent",
 }
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
@@ -92,13 +93,14 @@ class Builder:
         self.documents = documents
         self.by_path: dict[Path, Document] = {document.path.resolve(): document for document in documents}
         self.products: dict[str, Product] = {}
-        self._row_types: dict[tuple[str, str], PyType] = {}
+        self._rows: dict[tuple[str, str, str], tuple[Document, Pointer, Json]] = {}
+        """What the maps and lists of results hold: by product, operation and field."""
         self.problems: list[Problem] = []
         self.sides: dict[tuple[str, str, str], str] = {}
         self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
         """Where the classes of each module come from."""
         self._home = ""
-        """The product that classes are made for. What it shares with another product becomes a class of its own."""
+        """The product whose streams are being built: what it shares with another product becomes a class of its own."""
         self._certainty = ""
         """How sure we are of schemas that do not say it themselves; empty where all is certain."""
 
@@ -111,10 +113,12 @@ class Builder:
         for document in self.documents:
             if self._has_clients(document):
                 self._check_websocket(document)
+            product = self.products.get(_product_name(document), Product(""))
             if "x-kraken-tiers" in document.data:
-                product = self.products[document.name.split("/", 1)[0]]
                 product.tiers = document.data["x-kraken-tiers"]
                 product.limits_sources.append(document.name)
+            if "x-kraken-end" in document.data:
+                product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
             self._lookups(product)
         if self.problems:
@@ -133,34 +137,56 @@ class Builder:
             operation.operation_id: operation for group in product.groups for operation in group.operations
         }
         for operation in operations_by_id.values():
+            document = next(each for each in self.documents if each.name == operation.source)
             for step in operation.found_by:
                 target = operations_by_id.get(step["operation"])
-                document = next(each for each in self.documents if each.name == operation.source)
                 if target is None:
                     what = f"x-kraken-found-by: no operation {step['operation']!r}"
                     self._problem(document, ("paths", operation.path), what, ", ".join(operations_by_id))
                     continue
-                rows = self._row_types.get((step["operation"], step["rows"]))
-                if step["argument"] not in {field.name for field in target.fields} or rows is None:
-                    what = f"x-kraken-found-by: {target.name} has no argument {step['argument']!r} or no result field {step['rows']!r}"
+                rows = self._rows.get((product.name, step["operation"], step["rows"]))
+                name = step.get("argument", "")
+                argument = next((field for field in target.fields if field.name == name), None)
+                if (name and argument is None) or rows is None:
+                    what = (
+                        f"x-kraken-found-by: {target.name} has no argument {name!r} or no result field {step['rows']!r}"
+                    )
                     self._problem(document, ("paths", operation.path), what)
                     continue
-                lookup = Lookup(target.group, target.name, step["argument"], step["rows"], rows)
+                self._check_paths(document, operation, step, rows)
+                is_list = argument is not None and argument.is_list
+                fields = step.get("id", ""), step.get("own", ""), tuple(step.get("within", ()))
+                lookup = Lookup(
+                    target.group, target.name, name, is_list, step["rows"], *fields, self._hint(*rows, RESPONSE)
+                )
                 if lookup not in product.lookups:
                     product.lookups.append(lookup)
 
+    def _check_paths(
+        self, document: Document, operation: Operation, step: Json, rows: tuple[Document, Pointer, Json]
+    ) -> None:
+        """The fields by which an order is told from others must exist."""
+        for within in step.get("within", [""]):
+            for name in (step[key] for key in ("id", "own") if key in step):
+                path = f"{within}.{name}".strip(".")
+                where, source, schema = self._deref(*rows)
+                for part in path.split("."):
+                    properties = schema.get("properties", {})
+                    if part not in properties:
+                        what = f"x-kraken-found-by: the rows of {step['rows']!r} have no {path!r}"
+                        self._problem(document, ("paths", operation.path), what, ", ".join(properties))
+                        break
+                    where, source, schema = self._deref(where, (*source, "properties", part), properties[part])
+
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
-        product = self._product(document)
-        known = [
-            operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
-            for each in self.products.values()
-            for group in each.groups
-            for operation in group.operations
-        ]
+        product = self.products[document.data["x-kraken-product"]]
         for name, server in document.data["servers"].items():
-            token = server.get("x-kraken-token")
-            if token is not None and token not in known:
+            token = server.get("x-kraken-token", "")
+            owner, slash, _ = token.rpartition("/")
+            owning = self.products.get(owner, Product(owner)) if slash else product
+            known = [f"{owner}{slash}{each.operation_id}" for group in owning.groups for each in group.operations]
+            if token and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
@@ -171,12 +197,14 @@ class Builder:
     # ------------------------------------------------------------------ REST
 
     def _product(self, document: Document) -> Product:
-        self._home, self._certainty = document.data["x-kraken-product"], ""
-        return self.products.setdefault(self._home, Product(self._home))
+        name = document.data["x-kraken-product"]
+        return self.products.setdefault(name, Product(name))
 
     def _rest(self, document: Document) -> None:
         product = self._product(document)
-        product.url = document.data["servers"][0]["url"]
+        servers = document.data["servers"]
+        product.url = servers[0]["url"]
+        product.sandbox_url = next((each["url"] for each in servers if each.get("x-kraken-sandbox")), "")
         if symbols := document.data.get("x-kraken-symbols"):
             product.symbols |= symbols
             product.limits_sources.append(document.name)
@@ -192,6 +220,10 @@ class Builder:
             else:
                 self._claim(document, at, self._module(document), built.request)
             group.operations.append(built)
+        module = self._module(document)
+        if group.class_name in {**module.requests, **module.responses, **module.rows}:
+            what = f"{group.class_name}: the group's own class has this name"
+            self._problem(document, ("components", "schemas", group.class_name), what, "another name")
         product.groups.append(group)
 
     def _operation(self, document: Document, product: Product, group: Group, at: Pointer, raw: Json) -> Operation:
@@ -214,7 +246,7 @@ class Builder:
             retry=raw["x-kraken-retry"],
             counter=cost["counter"],
             cost=cost["cost"],
-            pagination=None if raw["x-kraken-pagination"] == "none" else raw["x-kraken-pagination"],
+            pagination=_pagination(raw, fields),
             danger=raw["x-kraken-danger"],
             encoding=encoding,
             summary=raw["summary"],
@@ -228,6 +260,7 @@ class Builder:
             client_order_id=client_id.get("field", ""),
             client_order_id_unless=_names(client_id.get("unless", ())),
             client_order_id_rows=client_id.get("rows", ""),
+            client_order_id_where=next(iter(client_id.get("where", {}).items()), ()),
             order_ids=_names(raw.get("x-kraken-order-ids", ())),
             exclusive=_groups(raw, "x-kraken-exclusive"),
             one_of=_groups(raw, "x-kraken-one-of"),
@@ -237,6 +270,8 @@ class Builder:
             ages=tuple((below, further) for below, further in cost.get("ages", ())),
             per=python_name(cost["per"]) if "per" in cost else "",
             pair=python_name(cost["pair"]) if "pair" in cost else "",
+            base=cost.get("base", 0),
+            prices=_prices(cost, fields),
             placed=tuple(cost.get("placed", ())),
             signing=document.data.get("x-kraken-signing", "spot"),
             binary=result.text == "bytes",
@@ -244,7 +279,14 @@ class Builder:
             source=document.name,
         )
         if rows := raw.get("x-kraken-row-errors"):
-            self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
+            in_list = self._row_errors(document, at, rows, self._result_schema(document, at, raw), RESPONSE)
+            if "unless" in rows or not in_list:
+                outcome = {
+                    "field": rows.get("rows", ""),
+                    "error": rows["error"],
+                    "unless": tuple(rows.get("unless", ())),
+                }
+                built = replace(built, outcome=outcome)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
         self._remember_rows(document, at, raw)
@@ -275,6 +317,7 @@ class Builder:
     def _check_names(self, document: Document, at: Pointer, raw: Json, fields: list[Field]) -> None:
         """Keys that name request fields must name ones that exist."""
         known = {field.name for field in fields}
+        on_the_wire = {field.wire for field in fields}
         named = {
             "x-kraken-order-ids": raw.get("x-kraken-order-ids", []),
             "x-kraken-client-order-id": _client_id_fields(raw.get("x-kraken-client-order-id")),
@@ -285,15 +328,16 @@ class Builder:
             "x-kraken-dead-mans-switch": [switch["argument"]]
             if (switch := raw.get("x-kraken-dead-mans-switch"))
             else [],
-            "x-kraken-pagination": [paging["parameter"]]
-            if isinstance(paging := raw.get("x-kraken-pagination"), dict)
-            else [],
-            "x-kraken-cost": [name for key in ("per", "pair") if (name := raw.get("x-kraken-cost", {}).get(key))],
+            "x-kraken-pagination": _paging_arguments(raw.get("x-kraken-pagination")),
+            "x-kraken-cost": [
+                cost[key] for key in ("per", "pair", "parameter") if key in (cost := raw.get("x-kraken-cost", {}))
+            ],
             "x-kraken-charged-as": list(raw.get("x-kraken-charged-as", {}).get("arguments", {})),
         }
         for key, names in named.items():
+            allowed = known | on_the_wire if key in ("x-kraken-cost", "x-kraken-pagination") else known
             for name in names:
-                if name not in known:
+                if name not in allowed:
                     self._problem(document, (*at, key), f"{key}: no request field {name!r}", ", ".join(sorted(known)))
 
     def _request(self, document: Document, at: Pointer, raw: Json, class_name: str) -> tuple[str, list[Field], Json]:
@@ -303,6 +347,9 @@ class Builder:
         fields: list[Field] = []
         for index, parameter in enumerate(raw.get("parameters", [])):
             where, source, parameter = self._deref(document, (*at, "parameters", index), parameter)
+            if "content" in parameter:
+                fields += self._packed(where, (*source, "content"), parameter, properties, required)
+                continue
             schema = {**parameter["schema"], "description": parameter["description"]}
             for key in ("x-kraken-name", "x-kraken-unit", "deprecated"):
                 if key in parameter:
@@ -311,7 +358,8 @@ class Builder:
                 schema.setdefault("minLength", 1)
             wire, is_required = parameter["name"], parameter.get("required", False)
             field = self._field(where, source, wire, schema, is_required, parameter["in"])
-            fields.append(replace(field, is_deep=parameter.get("style") == "deepObject"))
+            is_repeated = field.is_list and parameter.get("explode", False)
+            fields.append(replace(field, is_deep=parameter.get("style") == "deepObject", is_repeated=is_repeated))
             properties[wire] = self._model_schema(where, source, schema, REQUEST)
             required += [wire] if is_required else []
         encoding = "query"
@@ -323,7 +371,15 @@ class Builder:
                 pointer = (*source, "properties", wire)
                 if wire in properties:
                     self._problem(where, pointer, f"{wire}: stands in the query and in the body")
-                fields.append(self._field(where, pointer, wire, item, is_required, "body"))
+                style = content.get("encoding", {}).get(wire, {})
+                in_json = style.get("contentType") == "application/json"
+                if in_json and "properties" in self._deref(where, pointer, item)[2]:
+                    packing = {"name": wire, "in": "body", "required": is_required, "content": {"": {"schema": item}}}
+                    fields += self._packed(where, pointer, packing, properties, required)
+                    continue
+                field = self._field(where, pointer, wire, item, is_required, "body")
+                is_repeated = field.is_list and encoding == "form" and not in_json and style.get("explode", False)
+                fields.append(replace(field, is_repeated=is_repeated, is_json=in_json))
                 properties[wire] = self._model_schema(where, pointer, item, REQUEST)
                 required += [wire] if is_required else []
         self._alias(self._module(document), class_name, fields)
@@ -332,6 +388,22 @@ class Builder:
             fields,
             {"type": "object", "properties": properties, **({"required": required} if required else {})},
         )
+
+    def _packed(
+        self, document: Document, at: Pointer, parameter: Json, properties: Json, required: list[str]
+    ) -> list[Field]:
+        """The members of an object that travels as JSON text in one parameter; they are arguments of their own."""
+        content = next(iter(parameter["content"].values()))
+        where, source, schema = self._deref(document, at, content["schema"])
+        fields = []
+        for wire, item in schema.get("properties", {}).items():
+            pointer = (*source, "properties", wire)
+            is_required = bool(parameter.get("required")) and wire in schema.get("required", [])
+            field = self._field(where, pointer, wire, item, is_required, parameter["in"])
+            fields.append(replace(field, packed=parameter["name"]))
+            properties[wire] = self._model_schema(where, pointer, item, REQUEST)
+            required += [wire] if is_required else []
+        return fields
 
     def _field(self, document: Document, at: Pointer, wire: str, schema: Json, required: bool, place: str) -> Field:
         _, _, resolved = self._deref(document, at, schema)
@@ -354,31 +426,35 @@ class Builder:
 
     def _row_errors(
         self, document: Document, at: Pointer, key: Json, result: tuple[Document, Pointer, Json], side: str
-    ) -> None:
-        """Rows of a batch show their error as an exception."""
+    ) -> bool:
+        """Rows of a batch show their error as an exception. Returns whether there are several, in a list."""
         where, source, schema = result
         name = key.get("rows")
         if name is not None:
             source, schema = (*source, "properties", name), schema.get("properties", {}).get(name, {})
-        home, pointer, row = self._deref(where, (*source, "items"), schema.get("items", {}))
+            where, source, schema = self._deref(where, source, schema)
+        is_list = "items" in schema
+        home, pointer, row = (
+            self._deref(where, (*source, "items"), schema["items"]) if is_list else (where, source, schema)
+        )
         if key["error"] not in row.get("properties", {}):
             rows = "the rows of the result" if name is None else f"the rows of {name!r}"
             what = f"x-kraken-row-errors: {rows} have no {key['error']!r}"
             self._problem(document, (*at, "x-kraken-row-errors"), what, ", ".join(row.get("properties", {})))
-            return
-        module = self._messages_module(home) if side == STREAM else self._module(home)
-        module.template_data.setdefault(str(pointer[-1]), {})["row_error"] = key["error"]
+        elif is_list:
+            module = self._messages_module(home) if side == STREAM else self._module(home)
+            shown = module.template_data.setdefault(str(pointer[-1]), {})
+            shown.update(row_error=key["error"], row_unless=tuple(key.get("unless", ())))
+        return is_list
 
     def _remember_rows(self, document: Document, at: Pointer, raw: Json) -> None:
-        """Types of the maps that a result has, for looking orders up in them."""
+        """Remember what the maps and lists of a result hold, for looking orders up in them."""
         where, source, schema = self._result_schema(document, at, raw)
         for name, item in schema.get("properties", {}).items():
             home, pointer, found = self._deref(where, (*source, "properties", name), item)
-            if isinstance(found.get("additionalProperties"), dict):
-                value = (*pointer, "additionalProperties")
-                self._row_types[raw["operationId"], name] = self._hint(
-                    home, value, found["additionalProperties"], RESPONSE
-                )
+            key = next((key for key in ("additionalProperties", "items") if isinstance(found.get(key), dict)), None)
+            if key is not None and ("$ref" in found[key] or _is_class(found[key])):
+                self._rows[_product_name(document), raw["operationId"], name] = home, (*pointer, key), found[key]
 
     def _page_item(self, document: Document, at: Pointer, raw: Json) -> PyType | None:
         """Type of one item of a paginated result; entries of a map are pairs of key and value."""
@@ -392,12 +468,14 @@ class Builder:
                 if pagination["items"] in found[2].get("properties", {}):
                     where, source, schema = found
         name = pagination["items"]
+        if name == "@page":
+            return self._hint(where, source, schema, RESPONSE)
         if name == "*":
             where, source, schema = self._deref(
                 where, (*source, "additionalProperties"), schema.get("additionalProperties", {})
             )
-        elif name:
-            if name not in schema.get("properties", {}):
+        for part in name.split(".") if name not in ("", "*") else ():
+            if part not in schema.get("properties", {}):
                 self._problem(
                     document,
                     (*at, "x-kraken-pagination"),
@@ -405,7 +483,7 @@ class Builder:
                     ", ".join(schema.get("properties", {})),
                 )
                 return None
-            where, source, schema = self._deref(where, (*source, "properties", name), schema["properties"][name])
+            where, source, schema = self._deref(where, (*source, "properties", part), schema["properties"][part])
         if isinstance(schema.get("additionalProperties"), dict):
             value = self._hint(where, (*source, "additionalProperties"), schema["additionalProperties"], RESPONSE)
             return PyType(f"tuple[str, {value}]", value.classes)
@@ -486,10 +564,12 @@ class Builder:
                 self._problem(
                     document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"
                 )
+            self._home = product.name
             if raw["x-kraken-kind"] == "channel":
                 product.channels.append(self._channel(document, product, at, raw))
             else:
                 product.methods.append(self._method(document, product, at, raw))
+            self._home = self._certainty = ""
 
     def _common(self, document: Document, product: Product, raw: Json) -> Json:
         return {
@@ -744,7 +824,8 @@ class Builder:
         return self._named_module(document, "messages")
 
     def _named_module(self, document: Document, name: str) -> ModelModule:
-        module = self.products[self._home].modules.setdefault(name, ModelModule(name, self._home))
+        product = self._home or _product_name(document)
+        module = self.products[product].modules.setdefault(name, ModelModule(name, product))
         module.sources.add(document.name)
         return module
 
@@ -786,7 +867,7 @@ class Builder:
         times = [
             (module.aliases.get(f"{name}.{wire}", wire), TIMES[unit])
             for wire, item in schema.get("properties", {}).items()
-            if (unit := item.get("x-kraken-unit")) in TIMES and side == RESPONSE
+            if (unit := item.get("x-kraken-unit")) in TIMES and side == RESPONSE and "array" not in _kinds(item)
         ]
         if times:
             module.template_data.setdefault(name, {})["times"] = times
@@ -821,7 +902,9 @@ class Builder:
             required = index < schema.get("minItems", len(schema["prefixItems"]))
             pointer = (*at, "prefixItems", index)
             hint = self._hint(document, pointer, item, side)
-            text = re.sub(r"\bDecimal\b", "DecimalText" if item.get("type") == "string" else "DecimalNumber", hint.text)
+            kinds = [kind for kind in _kinds(self._deref(document, pointer, item)[2]) if kind != "null"]
+            named = {"string": "DecimalText", "number": "DecimalNumber"}.get("".join(kinds), "DecimalAsSent")
+            text = re.sub(r"\bDecimal\b", named, hint.text)
             fields.append(
                 Field(
                     python_name(wire),
@@ -867,8 +950,8 @@ class Builder:
         if "enum" in schema and schema.get("x-kraken-enum") == "open":
             plain = {key: value for key, value in built.items() if key not in ("enum", "description")}
             built = {"anyOf": [{**plain, "enum": schema["enum"]}, plain], "description": built.get("description", "")}
-        kinds = _kinds(schema)
-        custom = MODELS.get((side, kinds[0], schema.get("format", "")))
+        kinds = sorted(_kinds(schema))
+        custom = MODELS.get((side, "|".join(kind for kind in kinds if kind != "null"), schema.get("format", "")))
         if custom:
             built = {"type": "string", "customTypePath": custom, "description": built.get("description", "")}
             if "null" in kinds:
@@ -907,6 +990,11 @@ def _certainty_words(own: str, around: str) -> str:
     return IMPLIED if own == "implied" else " Documented by Kraken."
 
 
+def _product_name(document: Document) -> str:
+    """The product that a document belongs to; documents without paths tell it by their folder."""
+    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
+
+
 def _server(raw: Json) -> str:
     """The name of the server that offers a channel or method."""
     return str(raw["servers"][0]["$ref"].rpartition("/")[2])
@@ -917,6 +1005,42 @@ def _client_id_fields(key: Json | None) -> list[str]:
     if key is None:
         return []
     return [key["rows"]] if "rows" in key else [key["field"], *key["unless"]]
+
+
+def _argument(wire: str, fields: Iterable[Field]) -> str:
+    """The argument of a wire name, as the models have it."""
+    return next((field.attribute for field in fields if wire in (field.wire, field.name)), wire)
+
+
+def _paging_arguments(paging: Any) -> list[str]:
+    """The request fields that the key about pages names."""
+    if not isinstance(paging, dict):
+        return []
+    ascending = paging.get("ascending", {})
+    found = [paging["parameter"], paging.get("size"), ascending.get("argument"), ascending.get("parameter")]
+    return [name for name in found if name]
+
+
+def _pagination(raw: Json, fields: list[Field]) -> Json | None:
+    paging = raw["x-kraken-pagination"]
+    if paging == "none":
+        return None
+    built = {**paging, "parameter": _argument(paging["parameter"], fields)}
+    if "size" in paging:
+        built["size"] = _argument(paging["size"], fields)
+    if ascending := paging.get("ascending"):
+        argument, parameter = (_argument(ascending[key], fields) for key in ("argument", "parameter"))
+        built["ascending"] = (argument, ascending["value"], parameter)
+    return built
+
+
+def _prices(cost: Json, fields: list[Field]) -> Json | None:
+    """How the cost depends on an argument."""
+    if "parameter" not in cost:
+        return None
+    steps = tuple((most, price) for most, price in cost.get("up_to", ()))
+    given = cost["given"] if "given" in cost else steps[-1][1] if steps else cost["cost"]
+    return {"parameter": _argument(cost["parameter"], fields), "given": given, "up_to": steps}
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:
@@ -944,6 +1068,18 @@ def _quoted(value: Any) -> str:
 
 
 def _union(types: list[PyType]) -> PyType:
-    texts = list(dict.fromkeys(part for each in types for part in [each.text]))
+    texts = dict.fromkeys(part for each in types for part in _alternatives(each.text))
     classes: frozenset[tuple[str, str]] = frozenset().union(*(each.classes for each in types))
     return PyType(" | ".join(texts), classes)
+
+
+def _alternatives(text: str) -> list[str]:
+    """The members of a union, without looking into brackets."""
+    parts, depth = [""], 0
+    for piece in re.split(r"( \| |[\[\]])", text):
+        depth += (piece == "[") - (piece == "]")
+        if piece == " | " and not depth:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts

@@ -62,7 +62,20 @@ def _assemble(summary: str, description: str, sections: list[str], facts: list[s
     return "\n".join([*lines, f"{pad}Kraken's page: {url}", pad])
 
 
-_COST = {"none": "", "public": "Rate limit: public calls are limited per IP address."}
+def _cost(operation: Operation) -> str:
+    """What a call is charged, in words."""
+    if operation.counter == "none":
+        return ""
+    if operation.counter == "public":
+        return "Rate limit: public calls are limited per IP address."
+    text, prices = f"{operation.cost:g}", operation.prices
+    if operation.per and operation.cost:
+        text = f"{operation.base:g} and " * bool(operation.base) + f"{text} for each element of `{operation.per}`"
+    if prices and prices["up_to"]:
+        text += f" without `{prices['parameter']}`, {prices['up_to'][0][1]:g} to {prices['given']:g} by its value,"
+    elif prices:
+        text += f", or {prices['given']:g} with `{prices['parameter']}`,"
+    return f"Rate limit: costs {text} on the {operation.counter} counter."
 
 
 def operation_doc(operation: Operation, indent: int) -> str:
@@ -88,8 +101,7 @@ def operation_doc(operation: Operation, indent: int) -> str:
     sections = _section("Args", [*_arguments(operation.fields), *own], indent)
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
-    cost = _COST.get(operation.counter, f"Rate limit: costs {operation.cost:g} on the {operation.counter} counter.")
-    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, cost)
+    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, _cost(operation))
     return _assemble(operation.summary, operation.description, sections, facts, operation.url, indent)
 
 

@@ -30,16 +30,29 @@ def _enum(*values: str) -> Json:
 
 _TEXT: Json = {"type": "string", "minLength": 1}
 _TEXTS: Json = {"type": "array", "items": _TEXT}
-_NAME: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
+_NAME: Json = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]*$"}
+_GROUP: Json = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
+_PATH: Json = {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$"}
+"""A field, or one inside of it: `order.cliOrdId`."""
+_STEPS: Json = {
+    "type": "array",
+    "items": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}], "minItems": 2, "maxItems": 2},
+}
 
 _CERTAINTY: Json = _enum("documented", "seen", "implied")
 
 
 _COUNTER: Json = {
     "type": "object",
-    "required": ["maximum", "decay"],
+    "required": ["maximum"],
     "additionalProperties": False,
-    "properties": {"maximum": {"type": "number"}, "decay": {"type": "number", "exclusiveMinimum": 0}},
+    "properties": {
+        "maximum": {"type": "number"},
+        "decay": {"type": "number", "exclusiveMinimum": 0},
+        "window": {"type": "number", "exclusiveMinimum": 0},
+    },
+    "minProperties": 2,
+    "maxProperties": 2,
 }
 
 _WORDS: Json = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
@@ -72,6 +85,8 @@ _LOOKUP: Json = _object(
 _STATE: Json = _object(
     {"name": _TEXT, "description": _TEXT, "without": {"type": "array", "items": _NAME}}, {"descriptions": _WORDS}
 )
+COUNTERS = ("rest", "trading", "derivatives", "history")
+"""Rate-limit counters that a client keeps; `trading` stands once per pair."""
 
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
@@ -85,7 +100,7 @@ EXTENSIONS: tuple[Extension, ...] = (
     Extension(
         "x-kraken-group",
         ("document",),
-        _NAME,
+        _GROUP,
         "Kraken's own documentation section in snake case; for REST it becomes the attribute of the client.",
         True,
     ),
@@ -103,13 +118,32 @@ EXTENSIONS: tuple[Extension, ...] = (
             "minProperties": 1,
             "additionalProperties": {
                 "type": "object",
-                "required": ["rest", "trading", "open_orders"],
+                "minProperties": 1,
                 "additionalProperties": False,
-                "properties": {"rest": _COUNTER, "trading": _COUNTER, "open_orders": {"type": "integer", "minimum": 1}},
+                "properties": {
+                    **dict.fromkeys(COUNTERS, _COUNTER),
+                    "open_orders": {"type": "integer", "minimum": 1},
+                },
             },
         },
-        "The rate limits of each verification tier: how high the counters may stand, by how much they fall per second, and how many "
-        "orders may be open on a pair.",
+        "The rate limits of each verification tier: how high the counters may stand, by how much they fall per second (`decay`) or after how "
+        "many seconds each cost is given back (`window`), and how many orders may be open on a pair. A product with one tier has it "
+        "for all accounts.",
+    ),
+    Extension(
+        "x-kraken-end",
+        ("document",),
+        {
+            "type": "object",
+            "required": ["paths", "date", "replaced_by"],
+            "additionalProperties": False,
+            "properties": {
+                "paths": {"type": "string", "pattern": "^/"},
+                "date": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+                "replaced_by": _TEXT,
+            },
+        },
+        "The day on which Kraken switches off everything of the product whose path begins so, and what takes its place.",
     ),
     Extension(
         "x-kraken-account",
@@ -190,25 +224,23 @@ EXTENSIONS: tuple[Extension, ...] = (
             "required": ["counter", "cost"],
             "additionalProperties": False,
             "properties": {
-                "counter": _enum("none", "public", "rest", "trading"),
+                "counter": _enum("none", "public", *COUNTERS),
                 "cost": {"type": "number", "minimum": 0},
-                "ages": {
-                    "type": "array",
-                    "items": {
-                        "type": "array",
-                        "prefixItems": [{"type": "number"}, {"type": "number"}],
-                        "minItems": 2,
-                        "maxItems": 2,
-                    },
-                },
+                "ages": _STEPS,
                 "per": _NAME,
                 "pair": _NAME,
+                "base": {"type": "number", "minimum": 0},
+                "parameter": _NAME,
+                "given": {"type": "number", "minimum": 0},
+                "up_to": _STEPS,
                 "placed": {"type": "array", "items": _NAME, "minItems": 1},
             },
+            "dependentRequired": {"base": ["per"], "given": ["parameter"], "up_to": ["parameter"]},
         },
         "Which rate-limit counter a call is charged to, and how much. `ages` adds a cost by the age of the order that is changed: pairs "
-        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged, `pair` the "
-        "argument that tells whose counter it is; `placed` is the path to the ids of new orders in the result.",
+        "of seconds and cost, the first age above the order's counts. `per` names the list of which every element is charged, on top of `base`, `pair` "
+        "the argument that tells whose counter it is. With a `parameter` the cost is another one when it is `given`, or that of the first step of "
+        "`up_to` (pairs of value and cost) that reaches its value. `placed` is the path to the ids of new orders in the result.",
         True,
     ),
     Extension(
@@ -222,24 +254,38 @@ EXTENSIONS: tuple[Extension, ...] = (
                     "required": ["style", "parameter", "items"],
                     "additionalProperties": False,
                     "properties": {
-                        "style": _enum("since", "offset", "cursor"),
+                        "style": _enum("since", "offset", "cursor", "last"),
                         "parameter": _NAME,
                         "items": {"type": "string"},
                         "next": _TEXT,
+                        "header": _TEXT,
                         "first": {"type": ["string", "integer", "boolean"]},
                         "id": _TEXT,
                         "total": _NAME,
                         "page_size": {"type": "integer", "minimum": 1},
+                        "size": _NAME,
+                        "more": _PATH,
+                        "step": {"type": "integer"},
+                        "divide": {"type": "integer", "minimum": 2},
+                        "ascending": {
+                            "type": "object",
+                            "required": ["argument", "value", "parameter"],
+                            "additionalProperties": False,
+                            "properties": {"argument": _NAME, "value": _TEXT, "parameter": _NAME},
+                        },
                         "alone": {"type": "boolean"},
                     },
                 },
             ]
         },
         "How further pages are asked for: the request `parameter` that continues; where the `items` are in the result (`` for the "
-        "result itself, a field's name, or `*` for the entry of a map with `x-kraken-rows`); where the value for the `next` page is "
-        "(`since`, `cursor`); what to send for the `first` page where that must be said; the item's field that tells items apart "
-        "(`id`; `@key` for the key of a map, `@item` for the whole item); the `total` over all pages; `page_size`; and `alone` when the "
-        "parameter must be sent without any filter.",
+        "result itself, a field, `*` for the entry of a map with `x-kraken-rows`, or `@page` when a page is one item); where the value for "
+        "the `next` page is: a field of the result (`since`, `cursor`; or the `header` of the reply where the field is missing), or of "
+        "the last item (`last`, where a list gives its last element), to which `step` is added, for a time in milliseconds, after it was "
+        "divided by `divide`; what to send for the `first` page where that must be said; the item's field that tells items apart "
+        "(`id`; `@key` for the key of a map, `@item` for the whole item); the `total` over all pages; whether there is `more`; "
+        "`page_size`, and the argument that sets it (`size`); what continues instead when items come in `ascending` order, with the opposite "
+        "step; and `alone` when the parameter must be sent without any filter. A field may be one inside of others: `result.more`.",
         True,
     ),
     Extension(
@@ -292,10 +338,15 @@ EXTENSIONS: tuple[Extension, ...] = (
             "type": "object",
             "required": ["field", "unless"],
             "additionalProperties": False,
-            "properties": {"field": _NAME, "unless": {"type": "array", "items": _NAME}, "rows": _NAME},
+            "properties": {
+                "field": _NAME,
+                "unless": {"type": "array", "items": _NAME},
+                "rows": _NAME,
+                "where": {"type": "object", "additionalProperties": _TEXT, "minProperties": 1, "maxProperties": 1},
+            },
         },
         "The client allocates this order id before sending, unless one of the other fields is given; `rows` names the list of "
-        "which every element gets one.",
+        "which every element gets one, or only those `where` a field has a value.",
     ),
     Extension(
         "x-kraken-order-ids",
@@ -322,9 +373,10 @@ EXTENSIONS: tuple[Extension, ...] = (
             "type": "object",
             "required": ["error"],
             "additionalProperties": False,
-            "properties": {"rows": _NAME, "error": _NAME},
+            "properties": {"rows": _NAME, "error": _NAME, "unless": {"type": "array", "items": _TEXT, "minItems": 1}},
         },
-        "A batch that succeeds or fails row by row: the result's list of `rows` (the result itself when left out), and the field of a row that holds its `error`.",
+        "A reply that says row by row what failed: the result's list of `rows` (the result itself when left out), and the field of a row that "
+        "holds its `error`, `unless` its text is one of these. Rows of a list show it as `exception`; that of a single object is raised.",
     ),
     Extension(
         "x-kraken-lists",
@@ -346,13 +398,22 @@ EXTENSIONS: tuple[Extension, ...] = (
             "minItems": 1,
             "items": {
                 "type": "object",
-                "required": ["operation", "argument", "rows"],
+                "required": ["operation", "rows"],
                 "additionalProperties": False,
-                "properties": {"operation": _TEXT, "argument": _NAME, "rows": _NAME},
+                "properties": {
+                    "operation": _TEXT,
+                    "argument": _NAME,
+                    "rows": _NAME,
+                    "within": {"type": "array", "items": _PATH, "minItems": 1},
+                    "id": _NAME,
+                    "own": _NAME,
+                },
+                "dependentRequired": {"id": ["own"], "own": ["id"], "within": ["id"]},
             },
         },
-        "Where an order is looked up by the client order id after its reply was lost, in this order: the operationId, the argument that "
-        "takes the id, and the field of its result that holds orders by Kraken's id.",
+        "Where an order is looked up by the client order id after its reply was lost, in this order: the operationId; the argument that "
+        "takes the id, where there is one; the field of its result that holds orders, by Kraken's id or as a list. Of a list, `id` and `own` "
+        "are the fields with Kraken's id and the client order id, in a row or in what may stand `within` it.",
     ),
     Extension(
         "x-kraken-replaced-by",
@@ -587,6 +648,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         },
         "After how long Kraken closes a connection on which nothing is subscribed; whether any request keeps it open for "
         "that time, or `subscriptions` only.",
+    ),
+    Extension(
+        "x-kraken-sandbox",
+        ("server",),
+        {"const": True},
+        "Kraken's test environment, for clients that are made with `sandbox=True`.",
     ),
     Extension(
         "x-kraken-on-demand",

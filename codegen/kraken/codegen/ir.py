@@ -34,8 +34,14 @@ class Field:
     is_list: bool = False
     is_deep: bool = False
     """Whether its members travel as `name[member]`."""
+    is_repeated: bool = False
+    """Whether every element of the list travels as a parameter of its own."""
     place: str = "body"
     """`path`, `query` or `body`."""
+    is_json: bool = False
+    """Whether it travels as JSON text among others that do not."""
+    packed: str = ""
+    """The parameter in which it travels, together with others, as JSON text."""
 
     @property
     def attribute(self) -> str:
@@ -100,6 +106,9 @@ class Operation:
     client_order_id: str = ""
     client_order_id_unless: tuple[str, ...] = ()
     client_order_id_rows: str = ""
+    client_order_id_where: tuple[str, ...] = ()
+    outcome: Json | None = None
+    """Where the result says that the request was refused all the same."""
     order_ids: tuple[str, ...] = ()
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
@@ -113,6 +122,10 @@ class Operation:
     """The list argument of which every element is charged."""
     pair: str = ""
     """The argument that names the pair whose counter is charged."""
+    base: float = 0
+    """What a call is charged besides its elements."""
+    prices: Json | None = None
+    """How the cost depends on an argument."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"
@@ -303,8 +316,17 @@ class Lookup:
     group: str
     operation: str
     argument: str
+    """Takes the id; empty where the call takes none, and orders are looked through."""
+    is_list: bool
+    """Whether the argument is a list."""
     rows: str
-    """Field of the result that holds orders by Kraken's id."""
+    """Field of the result that holds orders."""
+    id: str
+    """Field with Kraken's id; empty where the orders stand by it."""
+    own: str
+    """Field with the client order id."""
+    within: tuple[str, ...]
+    """Where in a row these fields may stand."""
     order: PyType
 
 
@@ -414,15 +436,21 @@ class Product:
     """Everything about one product."""
 
     name: str
+    """Also the name of the scheme by which its requests are signed and its replies wrapped, where no document says otherwise."""
     groups: list[Group] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     methods: list[Method] = field(default_factory=list)
     modules: dict[str, ModelModule] = field(default_factory=dict)
     url: str = ""
+    sandbox_url: str = ""
+    """Address of the test environment; empty where there is none."""
+    end: Json | None = None
+    """The paths that Kraken switches off, the day, and what takes their place."""
     tiers: dict[str, Json] = field(default_factory=dict)
     """Rate limits by verification tier."""
     limits_sources: list[str] = field(default_factory=list)
     """The documents that rate limits and names of assets come from."""
+    lifecycle_source: str = ""
     lookups: list[Lookup] = field(default_factory=list)
     lists: dict[str, tuple[str, str]] = field(default_factory=dict)
     """The calls that list `pairs` and `assets`: group and name."""

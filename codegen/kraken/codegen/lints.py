@@ -156,6 +156,11 @@ def _lint_names(document: Document) -> Iterator[Problem]:
         elif _named(at) and name in RESERVED_CLASSES:
             yield document.problem(at, f"{name}: generated code has something else of this name", "another name")
     fields = [(at, str(at[-1]), schema) for at, schema in schemas(document) if at[-2] == "properties"]
+    classes = {str(at[-1]) for at, _ in schemas(document) if _named(at)}
+    for at, wire, schema in fields:
+        if str(schema.get("x-kraken-name", wire)) in classes:
+            what = f"{wire}: a schema of this document has this name, so that the field would get another one"
+            yield document.problem(at, what, "another name of the schema, or x-kraken-name")
     for at, wire, schema in [*fields, *((at, parameter["name"], parameter) for at, parameter in parameters(document))]:
         name = str(schema.get("x-kraken-name", wire))
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) or name in RESERVED_NAMES:

@@ -78,6 +78,7 @@ def _generate(
             use_single_line_docstring=True,
             use_standard_collections=True,
             use_union_operator=True,
+            use_type_alias=True,
             keep_model_order=True,
             disable_timestamp=True,
             formatters=[],

@@ -11,13 +11,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import docstrings
-from .ir import Account, AccountLookup, Channel, Group, Method, ModelModule, Operation, Product, pascal
+from .ir import Account, AccountLookup, Channel, Field, Group, Method, ModelModule, Operation, Product, pascal
 from .load import Document
 from .models import message_structs, request_models, response_models
 
 Files = dict[str, str]
 
 PRODUCT_NAMES = {"spot": "Spot", "futures": "Futures", "unified": "Unified"}
+
+NEED_NONCES = ("spot",)
+"""Products that refuse signed requests without a nonce."""
 
 SIGNATURE_TYPES = {
     "Amount": "kraken.runtime.types",
@@ -104,6 +107,7 @@ def _operation_fields(operation: Operation) -> str:
         "client_order_id": operation.client_order_id,
         "client_order_id_unless": operation.client_order_id_unless,
         "client_order_id_rows": operation.client_order_id_rows,
+        "client_order_id_where": operation.client_order_id_where,
         "order_ids": operation.order_ids,
         "exclusive": operation.exclusive,
         "one_of": operation.one_of,
@@ -111,9 +115,12 @@ def _operation_fields(operation: Operation) -> str:
         "ages": operation.ages,
         "per": operation.per,
         "pair": operation.pair,
+        "base": operation.base,
         "placed": operation.placed,
         "signing": operation.signing,
         "deep_fields": tuple(field.attribute for field in operation.fields if field.is_deep),
+        "repeated_fields": tuple(field.attribute for field in operation.fields if field.is_repeated),
+        "json_fields": tuple(field.attribute for field in operation.fields if field.is_json),
         "binary": operation.binary,
     }
     defaults: dict[str, Any] = {
@@ -130,6 +137,7 @@ def _operation_fields(operation: Operation) -> str:
         "client_order_id": "",
         "client_order_id_unless": (),
         "client_order_id_rows": "",
+        "client_order_id_where": (),
         "order_ids": (),
         "exclusive": (),
         "one_of": (),
@@ -137,16 +145,26 @@ def _operation_fields(operation: Operation) -> str:
         "ages": (),
         "per": "",
         "pair": "",
+        "base": 0,
         "placed": (),
         "signing": "spot",
         "deep_fields": (),
+        "repeated_fields": (),
+        "json_fields": (),
         "binary": False,
     }
     text = _keywords(values, defaults).replace('"_MODELS"', "_MODELS")
-    if operation.pagination is None:
-        return text
-    paging = ", ".join(f"{name}={_source(value)}" for name, value in operation.pagination.items())
-    return f"{text}, pagination=Pagination({paging})"
+    packed = [field for field in operation.fields if field.packed]
+    parts = {
+        "prices": ("Prices", operation.prices),
+        "packed": (
+            "Packed",
+            {"parameter": packed[0].packed, "fields": tuple(field.attribute for field in packed)} if packed else None,
+        ),
+        "outcome": ("Outcome", operation.outcome),
+        "pagination": ("Pagination", operation.pagination),
+    }
+    return ", ".join([text, *(f"{name}={made}({_keywords(each, {})})" for name, (made, each) in parts.items() if each)])
 
 
 def _channel_fields(channel: Channel) -> str:
@@ -368,6 +386,18 @@ class Renderer:
                 group=group,
                 imports=_imports(product, [str(operation.result) for operation in group.operations], group, []),
             )
+        self._write(
+            f"{product.name}/product.py",
+            "product.py.jinja2",
+            [
+                *(group.source for group in product.groups),
+                *product.limits_sources,
+                *filter(None, [product.lifecycle_source]),
+            ],
+            product=product,
+            own_id=self._own_id(product),
+            repeats_lists=any(field.is_repeated for field in _fields(product)),
+        )
         for colour, package, prefix in (("sync", "rest", ""), ("async", "rest_async", "Async")):
             for group in product.groups:
                 self._write(
@@ -398,10 +428,19 @@ class Renderer:
                 prefix=prefix,
                 name=f"{name}{prefix}Client",
                 base="RestClient" if colour == "sync" else "AsyncRestClient",
-                imports=_named_imports([str(lookup.order) for lookup in product.lookups], _classes(product)),
+                needs_nonce=product.name in NEED_NONCES,
+                imports=_named_imports(
+                    [str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"], _classes(product)
+                ),
             )
         if product.tiers:
             self._write(f"{product.name}/limits.py", "limits.py.jinja2", product.limits_sources, product=product)
+
+    @staticmethod
+    def _own_id(product: Product) -> str:
+        """The argument that takes a client order id, which is called the same in all calls."""
+        operations = (operation for group in product.groups for operation in group.operations)
+        return next((each.client_order_id for each in operations if each.client_order_id), "")
 
     def _models(self, product: Product, module: ModelModule) -> None:
         group = next((group for group in product.groups if module.module == f"models.{group.name}"), None)
@@ -540,6 +579,11 @@ class Renderer:
             exceptions=list(found.values()),
             rows=sorted(rows, key=lambda row: str(row["code"])),
         )
+
+
+def _fields(product: Product) -> Iterable[Field]:
+    """The arguments of all calls."""
+    return (field for group in product.groups for operation in group.operations for field in operation.fields)
 
 
 def _classes(product: Product) -> dict[str, str]:

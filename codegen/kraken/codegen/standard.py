@@ -129,6 +129,9 @@ def _explain(error: ValidationError) -> tuple[str, str]:
             listed = error.message.partition("(")[2] or error.message.partition(" match any ")[0]
             unexpected = re.findall(r"'([^']+)'", listed)
             return f"{', '.join(unexpected)}: unknown key", ", ".join(_properties(error.schema))
+        case "dependentRequired":
+            name, other = re.findall(r"'([^']+)'", error.message)
+            return f"{name} is missing beside {other}", _property(error.schema, name)
         case "enum":
             return _shown(given), ", ".join(map(str, wanted))
         case "const":

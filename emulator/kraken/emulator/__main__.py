@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--level3-port", type=int, default=0, help="port of the WebSocket with single orders; a free one by default"
     )
+    parser.add_argument("--futures-port", type=int, default=0, help="port of Futures REST; a free one by default")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same keys and the same market")
     parser.add_argument(
         "--market-interval", type=float, default=0.05, help="seconds between two actions of the market; 0: none"
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--tier", help="tier whose rate limits are enforced: starter, intermediate or pro; none by default"
     )
+    parser.add_argument("--futures-limits", action="store_true", help="enforce the rate limits of Futures")
     options = parser.parse_args(arguments)
     interrupted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -55,11 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=options.port,
         auth_port=options.auth_port,
         level3_port=options.level3_port,
+        futures_port=options.futures_port,
         otp=options.otp,
         tier=options.tier,
+        futures_limits=options.futures_limits,
     )
     with emulator:
-        names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "key", "secret")
+        urls = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url")
+        names = (*urls, "key", "secret", "futures_key", "futures_secret")
         print(json.dumps({name: getattr(emulator, name) for name in names}), flush=True)
         interrupted.wait()
     return 0

@@ -10,25 +10,24 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.websockets import WebSocket
 
-from kraken.emulator import problems
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
 from kraken.emulator.faults import CONNECT, Kind
 from kraken.emulator.schema import Mode
+from kraken.emulator.site import JSON, Signed
 from kraken.emulator.spot_ws import Services, Session
-from kraken.emulator.wire import NotJson, dumps, loads
+from kraken.emulator.wire import NotJson, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
-    from kraken.emulator.handlers import Answer
+    from kraken.emulator.site import Site
     from kraken.emulator.specs import Operation
 
 LOGGER = logging.getLogger(__name__)
 
 WS_PATH = "/v2"
-JSON = "application/json"
 
 _GATEWAY_PAGE = (
     "<!DOCTYPE html><html><head><title>{status}</title></head>"
@@ -51,7 +50,7 @@ class App:
 
     Args:
         services: What all connections share.
-        answers: What answers the REST operations, by operation id; the others answer with their canned example.
+        sites: What answers HTTP requests, by port.
         pass_time: Does what is due, before each request.
         servers: Names of the WebSocket servers by port: ``public``, ``private`` and ``level3``.
         abort: Resets the connection with a client address, or ends it in an orderly way behind the bytes that it is
@@ -63,7 +62,7 @@ class App:
     def __init__(
         self,
         services: Services,
-        answers: Mapping[str, Answer],
+        sites: Mapping[int, Site],
         pass_time: Callable[[], None],
         servers: Mapping[int, str],
         abort: Callable[[tuple[str, int], bytes], None],
@@ -74,7 +73,7 @@ class App:
         self.silent = False
         """Whether new connections are sent nothing but replies."""
         self._services = services
-        self._answers = answers
+        self._sites = sites
         self._pass_time = pass_time
         self._servers = servers
         self._abort = abort
@@ -93,47 +92,35 @@ class App:
 
     async def _http(self, request: Request) -> Response:
         body = await request.body()
+        site = self._sites[request.scope["server"][1]]
         path = request.scope["raw_path"].decode("ascii")
-        operation, in_path = self._services.specs.route(request.method, path) or (None, {})
-        given = _given(request, body, operation, in_path)
+        operation, in_path = site.specs.route(request.method, path) or (None, {})
+        given = _given(request, body, operation, in_path, anywhere=site.takes_query)
         self._services.record(request.method, path, given.values)
         if operation is None:
-            return _unknown(path)
+            return site.unknown(path)
         fault = self._services.faults.take(operation.name)
         if fault in ("reset-before", "hang-before", "html", "error-500"):
             return await self._broken(request, fault)
-        response = self._answer(operation, request, body, given)
+        response = self._answer(site, operation, Signed.of(request, body, given.values), given)
         return response if fault is None else await self._broken(request, fault, response)
 
-    def _answer(self, operation: Operation, request: Request, body: bytes, given: Given) -> Response:
+    def _answer(self, site: Site, operation: Operation, request: Signed, given: Given) -> Response:
         try:
             if given.refusal is not None:
                 raise given.refusal
             if operation.signed:
-                self._check_signature(operation, request, body, given.values)
+                site.authenticate(operation, request)
             arguments = operation.shape.check(given.values, given.mode)
+            site.admit(operation, arguments)
             self._pass_time()
-            answer = self._answers.get(operation.id)
-            if answer is None:
-                return Response(operation.example(), media_type=operation.media)
-            return _success(operation, answer(arguments))
+            answer = site.answers.get(operation.id)
+            return site.canned(operation) if answer is None else site.success(operation, answer(arguments))
         except Refusal as refusal:
-            return _refusal(operation, refusal)
+            return site.refusal(operation, refusal)
         except Exception:
             LOGGER.exception("%s %s failed", operation.method, operation.path)
-            return _refusal(operation, Refusal(Words.INTERNAL_ERROR))
-
-    def _check_signature(
-        self, operation: Operation, request: Request, body: bytes, arguments: Mapping[str, Any]
-    ) -> None:
-        path, query = request.scope["raw_path"].decode("ascii"), request.scope["query_string"].decode("ascii")
-        headers = request.headers
-        if operation.signing == "spot-funding":
-            nonce, otp = headers.get("API-Nonce", ""), headers.get("API-OTP")
-        else:
-            nonce, otp = arguments.get("nonce", ""), arguments.get("otp")
-        target = f"{path}?{query}" if query else path
-        self._services.keys.check(headers.get("API-Key"), headers.get("API-Sign"), nonce, target, body, otp)
+            return site.refusal(operation, Refusal(Words.INTERNAL_ERROR))
 
     async def _broken(self, request: Request, fault: Kind, response: Response | None = None) -> Response:
         """What a client sees of a fault."""
@@ -162,7 +149,7 @@ class App:
         elif fault == "hang-before":
             await websocket.receive()
             await websocket.receive()
-        elif fault is not None or websocket.url.path != WS_PATH:
+        elif fault is not None or websocket.url.path != WS_PATH or websocket.scope["server"][1] not in self._servers:
             status = 404 if fault is None else 503 if fault == "html" else 500
             await websocket.send_denial_response(HTMLResponse(_GATEWAY_PAGE.format(status=status), status))
         else:
@@ -188,46 +175,27 @@ async def _disconnected(request: Request) -> None:
         message = await request.receive()
 
 
-def _success(operation: Operation, result: Any) -> Response:
-    if isinstance(result, bytes):
-        return Response(result, media_type=operation.media)
-    wrapped = result if operation.envelope == "bare" else {"error": [], "result": result}
-    return Response(dumps(wrapped), media_type=JSON)
-
-
-def _refusal(operation: Operation, refusal: Refusal) -> Response:
-    if operation.envelope == "bare":
-        found = problems.problem(refusal)
-        return Response(dumps(found), found["status"], media_type=problems.MEDIA)
-    return _wrapped(refusal)
-
-
-def _wrapped(refusal: Refusal, status: int = 200) -> Response:
-    return Response(dumps({"error": [str(refusal)]}), status, media_type=JSON)
-
-
-def _unknown(path: str) -> Response:
-    """Unknown paths are wrapped everywhere; only the old ones hide that from HTTP."""
-    return _wrapped(Refusal(Words.UNKNOWN_METHOD), 200 if path.startswith("/0/") else 404)
-
-
-def _given(request: Request, body: bytes, operation: Operation | None, in_path: Mapping[str, str]) -> Given:
-    """Arguments from all places, refused where they do not belong."""
-    in_body = _in_body(request, body, json_only=operation is not None and operation.signing == "spot-funding")
-    query, twice = _pairs(request.scope["query_string"])
+def _given(
+    request: Request, body: bytes, operation: Operation | None, in_path: Mapping[str, str], *, anywhere: bool
+) -> Given:
+    """Arguments from all places, refused where they do not belong; ``anywhere`` is in the query and in the body."""
+    in_body = _in_body(request, body, operation)
+    query, twice = _pairs(request.scope["query_string"], operation)
     found: dict[str, Any] = {}
     refusal = in_body.refusal or twice
     for place, values in (("path", in_path), ("query", query), ("body", in_body.values)):
         for name, value in values.items():
             expected = None if operation is None else operation.places.get(name.partition("[")[0])
-            if name in found or expected not in (place, None):
+            allowed = (place, None) if place == "path" or not anywhere else ("query", "body", None)
+            if name in found or expected not in allowed:
                 refusal = refusal or InvalidArgument(name, unknown=True)
             found[name] = value
     return Given(found, in_body.mode, refusal)
 
 
-def _in_body(request: Request, body: bytes, *, json_only: bool) -> Given:
-    """Arguments in the body, which is JSON or a form; with ``json_only`` it is JSON, or empty where there is none."""
+def _in_body(request: Request, body: bytes, operation: Operation | None) -> Given:
+    """Arguments in the body, which is JSON or a form; Funding (Beta) takes no forms, and no body where none belongs."""
+    json_only = operation is not None and operation.signing == "spot-funding"
     if request.method in ("GET", "DELETE"):
         return Given({}, Mode.TEXT, Refusal(Words.BAD_REQUEST) if json_only and body else None)
     if request.headers.get("content-type", "").startswith(JSON):
@@ -238,13 +206,16 @@ def _in_body(request: Request, body: bytes, *, json_only: bool) -> Given:
         if isinstance(given, dict):
             return Given(given, Mode.LENIENT)
     elif not json_only:
-        values, twice = _pairs(body)
+        values, twice = _pairs(body, operation)
         return Given(values, Mode.TEXT, twice)
     return Given({}, Mode.LENIENT, Refusal(Words.BAD_REQUEST))
 
 
-def _pairs(text: bytes) -> tuple[dict[str, str], Refusal | None]:
+def _pairs(text: bytes, operation: Operation | None) -> tuple[dict[str, Any], Refusal | None]:
+    """The names and values of a form or a query; only lists of some operations may have a name twice."""
     pairs = parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True)
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    return dict(pairs), None if twice is None else InvalidArgument(twice)
+    repeated = frozenset() if operation is None else operation.repeated
+    lists: dict[str, Any] = {name: [value for other, value in pairs if other == name] for name, _ in pairs}
+    twice = next((name for name, values in lists.items() if name not in repeated and len(values) > 1), None)
+    found = {name: values if name in repeated else values[-1] for name, values in lists.items()}
+    return found, None if twice is None else InvalidArgument(twice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import hashlib
 import hmac
 import random
@@ -13,6 +14,9 @@ from kraken.emulator.wire import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+NONCE_WINDOW = 1000
+"""How many Futures nonces are remembered; one below all of them is too old."""
 
 
 class Keys:
@@ -89,6 +93,64 @@ class Keys:
     def expire_tokens(self) -> None:
         """End the life of all tokens."""
         self._tokens = dict.fromkeys(self._tokens, 0)
+
+
+class FuturesKeys:
+    """The one API key of the emulated Futures account.
+
+    Args:
+        seed: Makes key and secret repeatable.
+    """
+
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(f"futures keys {seed}")
+        self._secret = chance.randbytes(64)
+        self._nonces: list[int] = []
+        """The highest nonces so far, in their order."""
+        self.key = base64.b64encode(chance.randbytes(42)).decode()
+        self.secret = base64.b64encode(self._secret).decode()
+
+    def check(self, key: str | None, authent: str | None, nonce: str | None, path: str, data: bytes) -> None:
+        """Refuse a request that is not signed as Kraken wants it. Nonces may come in any order, each only once.
+
+        Args:
+            key: Header ``APIKey``.
+            authent: Header ``Authent``.
+            nonce: Header ``Nonce``; None without it.
+            path: The path.
+            data: Query string and body as they came.
+
+        Raises:
+            Refusal: key, signature or nonce is wrong.
+        """
+        wanted = authent_of(self._secret, path, nonce or "", data)
+        if key != self.key or not hmac.compare_digest(wanted, (authent or "").encode()):
+            raise Refusal(Words.AUTHENTICATION)
+        if nonce is None:
+            return
+        if not (nonce.isascii() and nonce.isdigit()):
+            raise Refusal(Words.NONCE_BELOW)
+        number = int(nonce)
+        if number in self._nonces:
+            raise Refusal(Words.NONCE_TWICE)
+        if len(self._nonces) == NONCE_WINDOW and number < self._nonces[0]:
+            raise Refusal(Words.NONCE_BELOW)
+        bisect.insort(self._nonces, number)
+        del self._nonces[:-NONCE_WINDOW]
+
+
+def authent_of(secret: bytes, path: str, nonce: str, data: bytes) -> bytes:
+    """The value that header ``Authent`` must have.
+
+    Args:
+        secret: The secret, decoded.
+        path: The path as it was sent.
+        nonce: The nonce; empty without one.
+        data: Query string and body as they were sent.
+    """
+    signed = path[len("/derivatives") :] if path.startswith("/derivatives/") else path
+    digest = hashlib.sha256(data + nonce.encode() + signed.encode()).digest()
+    return base64.b64encode(hmac.new(secret, digest, hashlib.sha512).digest())
 
 
 def signature_of(secret: bytes, target: str, nonce: str, body: bytes) -> bytes:

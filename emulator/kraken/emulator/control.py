@@ -34,6 +34,7 @@ from kraken.emulator.errors import Refusal
 from kraken.emulator.exchange import Exchange
 from kraken.emulator.faults import Faults
 from kraken.emulator.funding import Funding
+from kraken.emulator.futures import Futures
 from kraken.emulator.handlers import bind
 from kraken.emulator.instruments import Instruments, Pair
 from kraken.emulator.limits import Limits, Window
@@ -46,6 +47,7 @@ from kraken.emulator.spot_feeds import Feeds
 from kraken.emulator.spot_funding import SpotFunding
 from kraken.emulator.spot_funding_beta import SpotFundingBeta
 from kraken.emulator.spot_rest import HANDLERS, SpotRest
+from kraken.emulator.spot_site import SpotSite
 from kraken.emulator.spot_ws import Services, Session
 from kraken.emulator.wire import SECOND, rounded
 
@@ -139,10 +141,12 @@ class Emulator:
         port: Port of REST and the public WebSocket; 0 takes a free one.
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
         level3_port: Port of the WebSocket with single orders; 0 takes a free one.
+        futures_port: Port of Futures REST; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
         tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits, save
             that of subscribing to single orders, which always holds.
+        futures_limits: Whether the rate limits of Futures are enforced, which has no tiers.
         connection_limit: Whether too many WebSocket handshakes are refused, as Kraken's specs say, and that for as
             long again.
         message_rate: Messages per second that a WebSocket connection may send; None for any number.
@@ -162,11 +166,13 @@ class Emulator:
         port: int = 0,
         auth_port: int = 0,
         level3_port: int = 0,
+        futures_port: int = 0,
         specs: Path | None = None,
         otp: str | None = None,
         tier: str | None = None,
         connection_limit: bool = False,
         message_rate: int | None = None,
+        futures_limits: bool = False,
     ) -> None:
         folder = specs or specs_folder()
         spot = load(folder, "spot")
@@ -176,21 +182,23 @@ class Emulator:
         self._limits = None if tier is None else Limits(folder, tier, clock)
         self._exchange.limits = self._limits
         self._rest = SpotRest(self._exchange, self._keys)
-        self._market = Market(self._exchange, seed)
         self._feeds = Feeds(self._exchange)
         self._funding = Funding(self._exchange, seed)
         self._earn = Earn(self._exchange)
+        self._futures = Futures(folder, self._exchange, clock, seed, limited=futures_limits)
+        self._markets = (Market(self._exchange, seed), self._futures.market)
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
         self._pulse = min(_PULSE, heartbeat_interval)
-        self._ports = (port, auth_port, level3_port)
+        self._ports = (port, auth_port, level3_port, futures_port)
         self._connection_ids = random.Random(f"connections {seed}")
         self._app: App
         self._server: uvicorn.Server
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._finish: asyncio.Event
-        self.faults = Faults([each.name for each in spot.operations.values()], spot.methods)
+        operations = [*spot.operations.values(), *self._futures.specs.operations.values()]
+        self.faults = Faults([each.name for each in operations], spot.methods)
         """Faults that wait for their operation: ``emulator.faults.add("AddOrder", "accept-then-502")``."""
         self._services = Services(
             specs=spot,
@@ -211,8 +219,14 @@ class Emulator:
         """The API key of the emulated account."""
         self.secret = self._keys.secret
         """Its secret, base64."""
+        self.futures_key = self._futures.keys.key
+        """The API key of the emulated Futures account."""
+        self.futures_secret = self._futures.keys.secret
+        """Its secret, base64."""
         self.spot_url = ""
         """Base URL of Spot REST, once started."""
+        self.futures_url = ""
+        """Base URL of Futures REST, once started."""
         self.spot_ws_url = ""
         """Base URL of the public Spot WebSocket, once started; a client appends ``/v2``."""
         self.spot_ws_auth_url = ""
@@ -235,14 +249,16 @@ class Emulator:
         if self._thread is not None:
             raise RuntimeError("an emulator can be started once")
         sockets = _listen(self._ports)
-        public, private, level3 = (each.getsockname()[1] for each in sockets)
+        public, private, level3, futures = (each.getsockname()[1] for each in sockets)
         self.spot_url = f"http://{HOST}:{public}"
+        self.futures_url = f"http://{HOST}:{futures}"
         self.spot_ws_url = f"ws://{HOST}:{public}"
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
+        spot = SpotSite(self._services.specs, self._answers(), self._keys)
         self._app = App(
             self._services,
-            self._answers(),
+            {**dict.fromkeys((public, private, level3), spot), futures: self._futures.site},
             self._pass_time,
             {public: "public", private: "private", level3: "level3"},
             self._abort,
@@ -297,7 +313,8 @@ class Emulator:
     async def _serve(self, sockets: list[socket.socket], ready: Future[None]) -> None:
         self._finish = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._market.open()
+        for market in self._markets:
+            market.open()
         config = uvicorn.Config(
             self._app,
             http="h11",
@@ -318,7 +335,7 @@ class Emulator:
         await self._server.startup(sockets)
         repeated = [asyncio.ensure_future(_repeat(self._pulse, self._pass_time))]
         if self._interval:
-            repeated.append(asyncio.ensure_future(_repeat(self._interval, self._market.step)))
+            repeated.append(asyncio.ensure_future(_repeat(self._interval, self._step)))
         ready.set_result(None)
         await self._finish.wait()
         for task in repeated:
@@ -333,8 +350,13 @@ class Emulator:
         self._exchange.pass_time()
         self._funding.pass_time()
         self._earn.pass_time()
+        self._futures.venue.pass_time()
         for session in self._app.sessions:
             session.pass_time()
+
+    def _step(self) -> None:
+        for market in self._markets:
+            market.step()
 
     def _banned(self) -> bool:
         if self._handshakes is None:
@@ -380,8 +402,25 @@ class Emulator:
 
     @property
     def counters(self) -> dict[str, Decimal]:
-        """Where the rate counters stand now: ``rest``, and those of pairs by Kraken's pair name; none without a tier."""
-        return self._call(lambda: {} if self._limits is None else self._limits.state())
+        """Where the rate counters stand now, if there are limits: ``rest``, those of pairs by Kraken's pair name, and
+        ``derivatives`` and ``history`` of Futures."""
+        limits = [each for each in (self._limits, self._futures.pools) if each is not None]
+        return self._call(lambda: {name: value for each in limits for name, value in each.state().items()})
+
+    @property
+    def futures_orders(self) -> dict[str, dict[str, Any]]:
+        """All Futures orders of the account, open and closed, by id: the ``order``, and its ``status``."""
+        return self._call(self._futures.orders)
+
+    @property
+    def futures_balances(self) -> dict[str, dict[str, Decimal]]:
+        """Balances of the Futures wallets, by name of the wallet and Kraken's asset name."""
+        return self._call(self._futures.balances)
+
+    @property
+    def futures_positions(self) -> dict[str, Decimal]:
+        """Sizes of the open Futures positions by contract, negative when short."""
+        return self._call(self._futures.positions)
 
     @property
     def subaccounts(self) -> dict[str, Subaccount]:
@@ -449,16 +488,17 @@ class Emulator:
 
         Args:
             times: How often.
-            pair: Where, in any spelling; anywhere when left out.
+            pair: Where, a pair in any spelling or a contract; anywhere on both markets when left out.
 
         Raises:
             ValueError: there is no such pair.
         """
-        chosen = None if pair is None else self._pair(pair)
+        chosen = [(each, None) for each in self._markets] if pair is None else [self._place(pair)]
 
         def step() -> None:
-            for _ in range(times):
-                self._market.step(chosen)
+            for market, where in chosen:
+                for _ in range(times):
+                    market.step(where)
 
         self._call(step)
 
@@ -467,7 +507,7 @@ class Emulator:
 
         Args:
             order: The order's id or client order id.
-            volume: How much of it, in the base asset; all of it when left out.
+            volume: How much of it, in the base asset or in contracts; all of it when left out.
 
         Raises:
             ValueError: there is no such resting order.
@@ -475,19 +515,24 @@ class Emulator:
         self._call(lambda: self._fill(order, None if volume is None else Decimal(volume)))
 
     def _fill(self, name: str, volume: Decimal | None) -> None:
-        found = [each for each in self._exchange.user.open.values() if name in (each.id, each.asked.cl_ord_id)]
-        if not found or found[0].limit is None:
+        found = [
+            (market, order)
+            for market in self._markets
+            for order in market.venue.user.open.values()
+            if name in (order.id, order.asked.cl_ord_id)
+        ]
+        if not found or found[0][1].limit is None:
             raise ValueError(f"no resting order {name!r}")
-        order = found[0]
-        needed = volume_up_to(self._exchange, order, order.remaining if volume is None else volume)
+        market, order = found[0]
+        needed = volume_up_to(market.venue, order, order.remaining if volume is None else volume)
         assert order.limit is not None
-        self._market.sweep(order.pair, _other(order.side), order.limit, needed)
+        market.sweep(order.pair, _other(order.side), order.limit, needed)
 
     def trade_through(self, pair: str, price: Decimal | str) -> None:
         """Let the market trade with everything up to a price, resting orders of the account included.
 
         Args:
-            pair: The pair, in any spelling.
+            pair: The pair, in any spelling, or the contract.
             price: Below the best bid the market sells down to it, above the best ask it buys up to it; in the quote
                 asset.
 
@@ -497,13 +542,13 @@ class Emulator:
         self._call(lambda: self._trade_through(pair, Decimal(price)))
 
     def _trade_through(self, name: str, price: Decimal) -> None:
-        pair = self._pair(name)
-        book = self._exchange.books[pair.name]
+        market, pair = self._place(name)
+        book = market.venue.books[pair.name]
         sides: tuple[Side, Side] = ("sell", "buy")
         for side in sides:
             met: list[Order] = list(book.opposite(side).at_or_better(price))
             if met:
-                self._market.sweep(pair, side, price, sum((order.remaining for order in met), Decimal(0)))
+                market.sweep(pair, side, price, sum((order.remaining for order in met), Decimal(0)))
                 return
         raise ValueError(f"no order of {pair.symbol} rests at {price} or better")
 
@@ -511,13 +556,18 @@ class Emulator:
         """Move the market: it quotes around another price, and trades with orders of the account in between.
 
         Args:
-            pair: The pair, in any spelling.
+            pair: The pair, in any spelling, or the contract.
             price: The new middle, in the quote asset.
 
         Raises:
             ValueError: there is no such pair.
         """
-        self._call(lambda: self._market.move(self._pair(pair), Decimal(price)))
+
+        def move() -> None:
+            market, where = self._place(pair)
+            market.move(where, Decimal(price))
+
+        self._call(move)
 
     def set_status(self, status: str) -> None:
         """Change the mode of the exchange and push it to all connections.
@@ -527,11 +577,17 @@ class Emulator:
         """
 
         def change() -> None:
-            self._exchange.set_status(status)
+            for market in self._markets:
+                market.venue.set_status(status)
             for session in self._app.sessions:
                 session.push_status()
 
         self._call(change)
+
+    def _place(self, name: str) -> tuple[Market, Pair]:
+        """The market on which a pair or a contract is traded."""
+        contract = self._futures.venue.contracts.all.get(name.upper())
+        return (self._markets[0], self._pair(name)) if contract is None else (self._markets[1], contract)
 
     def _pair(self, name: str) -> Pair:
         try:

@@ -78,6 +78,43 @@ class Words(StrEnum):
     UNKNOWN_EVENT = "Event(s) not found"
     UNSUPPORTED_FIELD = "Unsupported field"
 
+    # Futures: the whole request
+    AUTHENTICATION = "authenticationError"
+    NONCE_BELOW = "nonceBelowThreshold"
+    NONCE_TWICE = "nonceDuplicate"
+    API_LIMIT = "apiLimitExceeded"
+    ARGUMENT_MISSING = "requiredArgumentMissing"
+    ARGUMENT_INVALID = "invalidArgument"
+    JSON_PARSE = "Json Parse Error"
+    NOT_FOUND = "notFound"
+    CONTRACT_NOT_FOUND = "contractNotFound"
+    INVALID_ACCOUNT = "invalidAccount"
+    INVALID_UNIT = "invalidUnit"
+    INVALID_TRANSFER = "invalidAmount"
+    TRANSFER_FUNDS = "insufficientFunds"
+    SERVER_ERROR = "Server Error"
+    LEVERAGE_CAP = "rfqAssignmentMaxLeverageOutOfBounds"
+
+    # Futures: a single order
+    MARKET_SUSPENDED = "marketSuspended"
+    MARKET_POST_ONLY = "marketIsPostOnly"
+    BAD_PRICE = "invalidPrice"
+    BAD_SIZE = "invalidSize"
+    BAD_ORDER_TYPE = "invalidOrderType"
+    BAD_SIDE = "invalidSide"
+    NO_MARGIN_LEFT = "insufficientAvailableFunds"
+    CLIENT_ID_IN_USE = "clientOrderIdAlreadyExist"
+    CLIENT_ID_TOO_LONG = "clientOrderIdTooLong"
+    POSITION_TOO_LARGE = "maxPositionViolation"
+    OUTSIDE_COLLAR = "outsidePriceCollar"
+    NOT_A_STOP = "orderForEditNotAStop"
+    EDIT_NOT_FOUND = "orderForEditNotFound"
+    POST_WOULD_EXECUTE = "postWouldExecute"
+    IOC_WOULD_NOT_EXECUTE = "iocWouldNotExecute"
+    SELF_FILL = "selfFill"
+    WOULD_NOT_REDUCE = "wouldNotReducePosition"
+    TOO_LATE = "wouldProcessAfterSpecifiedTime"
+
 
 class Refusal(Exception):
     """A request that Kraken would refuse.
@@ -100,10 +137,38 @@ class InvalidArgument(Refusal):
         name: The argument.
         value: What was given.
         unknown: Whether there is no such argument.
+        missing: Whether it was not given, but has to be.
     """
 
-    def __init__(self, name: str, value: object = None, *, unknown: bool = False) -> None:
+    def __init__(self, name: str, value: object = None, *, unknown: bool = False, missing: bool = False) -> None:
         super().__init__(Words.INVALID_ARGUMENTS, name)
         self.name = name
         self.value = value
         self.unknown = unknown
+        self.missing = missing
+
+
+class RateLimited(Refusal):
+    """A Futures request that the account has nothing left for.
+
+    Args:
+        wait: Seconds after which the same request will do.
+    """
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(Words.API_LIMIT)
+        self.wait = wait
+
+
+class Numbered(Refusal):
+    """A Futures request that is refused by a number.
+
+    Args:
+        code: The number.
+        message: What it means.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(Words.ARGUMENT_INVALID, message)
+        self.code = code
+        self.message = message

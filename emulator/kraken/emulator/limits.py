@@ -1,4 +1,5 @@
-"""Kraken's rate limits: the counter of REST calls, and a counter of orders for each pair. Figures come from the specs."""
+"""Kraken's rate limits: the counter of Spot's REST calls, a counter of orders for each pair, the pools of Futures. Figures
+come from the specs."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kraken.emulator.errors import Refusal, Words
+from kraken.emulator.errors import RateLimited, Refusal, Words
 from kraken.emulator.specs import read
 from kraken.emulator.wire import SECOND, ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from kraken.emulator.handlers import Answer, Arguments
@@ -81,12 +82,16 @@ class Window:
 
     def take(self, cost: int, moment: int) -> bool:
         """Spend ``cost`` at a moment in Unix nanoseconds, if that is allowed."""
-        while self._spent and moment - self._spent[0][0] >= self._length:
-            self._spent.popleft()
-        fits = sum(each for _, each in self._spent) + cost <= self._maximum
+        fits = self.spent(moment) + cost <= self._maximum
         if fits:
             self._spent.append((moment, cost))
         return fits
+
+    def spent(self, moment: int) -> int:
+        """What was spent within the last seconds."""
+        while self._spent and moment - self._spent[0][0] >= self._length:
+            self._spent.popleft()
+        return sum(each for _, each in self._spent)
 
 
 class Limits:
@@ -161,20 +166,82 @@ class Limits:
         counter.add(total, moment)
 
 
-def tiers_of(folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """The tiers in the specs, by name."""
-    tiers: Mapping[str, Mapping[str, Any]] = read(folder / "spot" / "rest" / "limits.yaml")["x-kraken-tiers"]
+class Pools:
+    """The two pools of a Futures account: what private calls under ``/derivatives`` and what its history may cost.
+
+    Args:
+        folder: The folder with the specs.
+        clock: Unix time in nanoseconds.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], int]) -> None:
+        (tier,) = tiers_of(folder, "futures").values()
+        self._costs = dict(_priced(folder, "futures"))
+        self._clock = clock
+        self._derivatives = Window(tier["derivatives"]["maximum"], tier["derivatives"]["window"])
+        self._history = Counter(_decimal(tier["history"]["maximum"]), _decimal(tier["history"]["decay"]))
+
+    def charge(self, operation_id: str, arguments: Arguments) -> None:
+        """Charge a call.
+
+        Args:
+            operation_id: The operation.
+            arguments: Its arguments.
+
+        Raises:
+            RateLimited: there is not enough left; nothing is charged then.
+        """
+        facts, moment = self._costs[operation_id], self._clock()
+        cost = _price(facts, arguments)
+        if facts["counter"] == "derivatives" and not self._derivatives.take(cost, moment):
+            raise RateLimited(1)
+        if facts["counter"] == "history":
+            if not self._history.fits(Decimal(cost), moment):
+                over = self._history.now(moment) + cost - self._history.maximum
+                raise RateLimited(int(over / self._history.decay) + 1)
+            self._history.add(Decimal(cost), moment)
+
+    def state(self) -> dict[str, Decimal]:
+        """What is spent now: of ``derivatives`` and of ``history``."""
+        moment = self._clock()
+        return {"derivatives": Decimal(self._derivatives.spent(moment)), "history": self._history.now(moment)}
+
+
+def _price(facts: Mapping[str, Any], arguments: Arguments) -> int:
+    """What a Futures call costs with its arguments."""
+    cost: int = facts["cost"]
+    value = arguments.get(facts.get("parameter", ""))
+    if value is not None:
+        cost = facts.get("given", cost)
+        cost = next((each for limit, each in facts.get("up_to", ()) if value <= limit), cost)
+    if "per" in facts:
+        cost = facts.get("base", 0) + cost * len(_listed(arguments, facts["per"]))
+    return cost
+
+
+def _listed(arguments: Arguments, name: str) -> list[Any]:
+    """A list among the arguments, or among the members of one that is an object."""
+    places = [arguments, *(value for value in arguments.values() if isinstance(value, dict))]
+    return next((place[name] for place in places if name in place), [])
+
+
+def tiers_of(folder: Path, product: str = "spot") -> Mapping[str, Mapping[str, Any]]:
+    """The tiers in the specs of a product, by name."""
+    tiers: Mapping[str, Mapping[str, Any]] = read(folder / product / "rest" / "limits.yaml")["x-kraken-tiers"]
     return tiers
 
 
 def costs_of(folder: Path) -> dict[str, Cost]:
-    """What each operation in the specs costs, by its id."""
-    return {
-        facts["operationId"]: _cost(facts["x-kraken-cost"])
-        for path in sorted((folder / "spot" / "rest").glob("*.yaml"))
-        for item in read(path).get("paths", {}).values()
-        for facts in item.values()
-    }
+    """What each Spot operation in the specs costs, by its id."""
+    return {name: _cost(facts) for name, facts in _priced(folder, "spot")}
+
+
+def _priced(folder: Path, product: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The operations of a product, and what the specs say about their cost."""
+    for path in sorted((folder / product / "rest").glob("*.yaml")):
+        for item in read(path).get("paths", {}).values():
+            for facts in item.values():
+                yield facts["operationId"], facts["x-kraken-cost"]
 
 
 def _cost(facts: Mapping[str, Any]) -> Cost:

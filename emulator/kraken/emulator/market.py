@@ -10,8 +10,8 @@ from kraken.emulator.orders import NewOrder, Order, Side, Trade
 from kraken.emulator.wire import SECOND, ZERO, rounded
 
 if TYPE_CHECKING:
-    from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Pair
+    from kraken.emulator.venue import Venue
 
 LEVELS = 120
 """Prices that the market keeps on each side of a book."""
@@ -25,14 +25,14 @@ class Market:
     """The house's quoting and trading.
 
     Args:
-        exchange: Where it trades.
+        venue: Where it trades.
         seed: Makes it repeatable.
     """
 
-    def __init__(self, exchange: Exchange, seed: int) -> None:
-        self._exchange = exchange
+    def __init__(self, venue: Venue, seed: int | str) -> None:
+        self.venue = venue
         self._random = random.Random(f"market {seed}")
-        self._pairs = list(exchange.instruments.pairs.values())
+        self._pairs = list(venue.pairs.values())
 
     def open(self) -> None:
         """Write a day's history and fill the books."""
@@ -49,6 +49,7 @@ class Market:
         pair = pair or self._random.choice(self._pairs)
         self._random.choices((self._quote, self._withdraw, self._take), weights=(5, 3, 2))[0](pair)
         self._refill(pair)
+        self.venue.settled(pair)
 
     def move(self, pair: Pair, price: Decimal) -> None:
         """Quote around another price; orders of the user that are in the way are filled.
@@ -57,9 +58,10 @@ class Market:
             pair: The pair.
             price: The new middle of the book, in the quote asset.
         """
-        for order in [each for each in self._exchange.maker.open.values() if each.pair is pair]:
-            self._exchange.cancel(order)
+        for order in [each for each in self.venue.maker.open.values() if each.pair is pair]:
+            self.venue.cancel(order)
         self._refill(pair, around=price)
+        self.venue.settled(pair)
 
     def sweep(self, pair: Pair, side: Side, limit: Decimal, volume: Decimal) -> None:
         """Trade with what rests on the other side of the book.
@@ -70,14 +72,15 @@ class Market:
             limit: Worst price, in the quote asset.
             volume: How much, in the base asset.
         """
-        self._exchange.place(self._exchange.taker, NewOrder(pair, side, "limit", volume, limit, time_in_force="IOC"))
+        self.venue.place(self.venue.taker, NewOrder(pair, side, "limit", volume, limit, time_in_force="IOC"))
         self._refill(pair)
+        self.venue.settled(pair)
 
     # ------------------------------------------------------------------ actions
 
     def _quote(self, pair: Pair) -> None:
         side = self._side()
-        book = self._exchange.books[pair.name]
+        book = self.venue.books[pair.name]
         best = book.opposite(side).best()
         if best is None or best.limit is None:
             return
@@ -85,19 +88,19 @@ class Market:
         self._place(pair, side, best.limit - away if side == "buy" else best.limit + away)
 
     def _withdraw(self, pair: Pair) -> None:
-        near = list(self._exchange.books[pair.name].side(self._side()).queues())[: LEVELS // 8]
-        own = [order for queue in near for order in queue if order.account is self._exchange.maker]
+        near = list(self.venue.books[pair.name].side(self._side()).queues())[: LEVELS // 8]
+        own = [order for queue in near for order in queue if order.account is self.venue.maker]
         if own:
-            self._exchange.cancel(self._random.choice(own))
+            self.venue.cancel(self._random.choice(own))
 
     def _take(self, pair: Pair) -> None:
         volume = self._size(pair, self._random.uniform(0.02, 0.6))
         side: Side = "buy" if self._random.random() < self._pull(pair) else "sell"
-        self._exchange.place(self._exchange.taker, NewOrder(pair, side, "market", volume))
+        self.venue.place(self.venue.taker, NewOrder(pair, side, "market", volume))
 
     def _pull(self, pair: Pair) -> float:
         """Chance that a taker buys: the price is drawn back to where it opened."""
-        distance = float(self._exchange.last_price(pair) / pair.opening_price) - 1
+        distance = float(self.venue.last_price(pair) / pair.opening_price) - 1
         return min(0.95, max(0.05, 0.5 - 40 * distance))
 
     def _side(self) -> Side:
@@ -109,14 +112,14 @@ class Market:
     def _place(self, pair: Pair, side: Side, price: Decimal) -> None:
         if price > 0:
             volume = self._size(pair, self._random.lognormvariate(-0.5, 1))
-            self._exchange.place(self._exchange.maker, NewOrder(pair, side, "limit", volume, price))
+            self.venue.place(self.venue.maker, NewOrder(pair, side, "limit", volume, price))
 
     # ------------------------------------------------------------------ opening
 
     def _refill(self, pair: Pair, around: Decimal | None = None) -> None:
         """Add prices at the far end until each side has enough of them."""
-        book = self._exchange.books[pair.name]
-        start = self._exchange.last_price(pair) if around is None else around
+        book = self.venue.books[pair.name]
+        start = self.venue.last_price(pair) if around is None else around
         for side, sign in (("buy", -1), ("sell", 1)):
             half: Side = "buy" if side == "buy" else "sell"
             own = book.side(half)
@@ -133,7 +136,7 @@ class Market:
         return price
 
     def _write_history(self, pair: Pair) -> None:
-        now = self._exchange.now()
+        now = self.venue.now()
         price = pair.opening_price
         trades: list[Trade] = []
         for number in range(HISTORY):
@@ -149,13 +152,13 @@ class Market:
                 )
             )
             price = max(pair.tick_size, price + self._random.randint(-4 * pair.gap, 4 * pair.gap) * pair.tick_size)
-        self._exchange.tape[pair.name].extend(reversed(trades))
+        self.venue.tape[pair.name].extend(reversed(trades))
 
 
-def volume_up_to(exchange: Exchange, order: Order, volume: Decimal) -> Decimal:
+def volume_up_to(venue: Venue, order: Order, volume: Decimal) -> Decimal:
     """What has to be taken from a book so that ``volume`` of a resting ``order`` is filled: what stands before it too."""
     ahead = ZERO
-    for each in exchange.books[order.pair.name].side(order.side).orders():
+    for each in venue.books[order.pair.name].side(order.side).orders():
         if each is order:
             return ahead + min(volume, order.remaining)
         ahead += each.remaining

@@ -167,6 +167,11 @@ class Order:
         return self.amends[-1].at if self.amends else self.opened
 
     @property
+    def updated(self) -> int:
+        """When it was placed, last amended or last filled, in Unix nanoseconds."""
+        return max(self.changed, self.fills[-1].trade.at if self.fills else 0)
+
+    @property
     def remaining(self) -> Decimal:
         """What is still to be filled."""
         return self.volume - self.filled

@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from kraken.emulator.errors import InvalidArgument
-from kraken.emulator.wire import from_rfc3339
+from kraken.emulator.errors import InvalidArgument, Refusal, Words
+from kraken.emulator.wire import NotJson, from_rfc3339, loads
 
 Schema = Mapping[str, Any]
 
@@ -245,15 +245,25 @@ class Shape:
     """Groups of which at least one argument must be given."""
     nested: bool = False
     """Whether objects stay nested; otherwise they are flattened to names with brackets."""
+    as_json: frozenset[str] = frozenset()
+    """Arguments whose value is JSON text."""
 
     @classmethod
-    def of(cls, schema: Schema, facts: Mapping[str, Any], *, nested: bool = False) -> Shape:
+    def of(
+        cls,
+        schema: Schema,
+        facts: Mapping[str, Any],
+        *,
+        nested: bool = False,
+        as_json: frozenset[str] = frozenset(),
+    ) -> Shape:
         """The shape of an object schema.
 
         Args:
             schema: The schema of the arguments, its references followed.
             facts: The operation or channel, for its ``x-kraken-exclusive`` and ``x-kraken-one-of``.
             nested: Whether objects among the arguments stay nested.
+            as_json: Arguments whose value is JSON text.
         """
         return cls(
             fields=schema.get("properties", {}) if nested else _flat_fields(schema),
@@ -261,6 +271,7 @@ class Shape:
             exclusive=tuple(map(tuple, facts.get("x-kraken-exclusive", ()))),
             one_of=tuple(map(tuple, facts.get("x-kraken-one-of", ()))),
             nested=nested,
+            as_json=as_json,
         )
 
     def check(self, given: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
@@ -268,6 +279,7 @@ class Shape:
 
         Raises:
             InvalidArgument: an argument is missing, unknown, or not what the spec says.
+            Refusal: an argument is not the JSON text that it must be.
         """
         given = self._arranged(given, mode)
         for name in given:
@@ -275,13 +287,13 @@ class Shape:
                 raise InvalidArgument(name, unknown=True)
         for name in self.required:
             if name not in given and not any(each.startswith(f"{name}[") for each in given):
-                raise InvalidArgument(name)
+                raise InvalidArgument(name, missing=True)
         for group in self.exclusive:
             if len(several := [name for name in group if name in given]) > 1:
                 raise InvalidArgument(several[-1])
         for group in self.one_of:
             if not any(name in given for name in group):
-                raise InvalidArgument(group[0])
+                raise InvalidArgument(group[0], missing=True)
         return {name: self._convert(name, value, mode) for name, value in given.items()}
 
     def _arranged(self, given: Mapping[str, Any], mode: Mode) -> Mapping[str, Any]:
@@ -290,6 +302,11 @@ class Shape:
         return nest(given) if mode is Mode.TEXT else given
 
     def _convert(self, name: str, value: object, mode: Mode) -> Any:
+        if name in self.as_json and isinstance(value, str):
+            try:
+                value, mode = loads(value), Mode.LENIENT
+            except NotJson:
+                raise Refusal(Words.JSON_PARSE) from None
         try:
             return convert(self.fields[name], value, mode)
         except _Mismatch:

@@ -97,11 +97,14 @@ class Operation:
     places: Mapping[str, str]
     """Where each argument belongs: ``path``, ``query`` or ``body``."""
     signing: str = "spot"
-    """``spot`` has nonce and one-time password in the body, ``spot-funding`` in headers."""
+    """``spot`` has nonce and one-time password in the body, ``spot-funding`` in headers; ``futures`` has a nonce in a header,
+    or none."""
     envelope: str = "spot"
-    """``spot`` wraps results, ``bare`` does not."""
+    """``spot`` and ``futures`` wrap results, ``bare`` does not."""
     media: str = "application/json"
     """Media type of a result."""
+    repeated: frozenset[str] = frozenset()
+    """Lists whose elements stand in a query or form under one name, again and again."""
 
     @property
     def name(self) -> str:
@@ -213,7 +216,8 @@ def load(folder: Path, product: str) -> Specs:
     servers: dict[str, Server] = {}
     for path in sorted((folder / product / "websocket").glob("*.yaml")):
         document = Document.open(path)
-        servers |= {name: _server(facts) for name, facts in document.content.get("servers", {}).items()}
+        declared = document.content.get("servers", {}).items()
+        servers |= {name: _server(facts) for name, facts in declared if "x-kraken-idle-close" in facts}
         for facts in document.content.get("channels", {}).values():
             found = methods if facts["x-kraken-kind"] == "method" else channels
             found[facts["address"]] = _channel(document, facts)
@@ -244,29 +248,53 @@ def _operation(document: Document, path: str, method: str, facts: Mapping[str, A
     schema = _arguments(parameters, bodies)
     if signed and signing == "spot":
         schema["properties"] |= _SIGNED
-    nested = "application/json" in bodies or any(each.get("style") == "deepObject" for each in parameters)
+    nested = signing == "futures" or (
+        "application/json" in bodies or any(each.get("style") == "deepObject" for each in parameters)
+    )
+    repeated, as_json = _ways(parameters, bodies)
     return Operation(
         id=facts["operationId"],
         method=method,
         path=path,
         signed=signed,
-        shape=Shape.of(schema, facts, nested=nested),
+        shape=Shape.of(schema, facts, nested=nested, as_json=as_json),
         examples=tuple(facts.get("x-kraken-examples", ())),
         places={name: places.get(name, "body") for name in schema["properties"]},
         signing=signing,
         envelope=content["x-kraken-envelope"],
         media=next(iter(facts["responses"]["200"]["content"])),
+        repeated=repeated,
     )
+
+
+def _ways(parameters: list[Any], bodies: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """The arguments that are repeated, and those that travel as JSON text."""
+    fields = {
+        name: facts
+        for media, body in bodies.items()
+        if media != "application/json"
+        for name, facts in body.get("encoding", {}).items()
+    }
+    repeated = [each["name"] for each in parameters if each.get("explode") and each.get("style") == "form"]
+    repeated += [name for name, facts in fields.items() if facts.get("explode") and facts.get("style") == "form"]
+    as_json = [each["name"] for each in parameters if "content" in each]
+    as_json += [name for name, facts in fields.items() if facts.get("contentType") == "application/json"]
+    return frozenset(repeated), frozenset(as_json)
 
 
 def _arguments(parameters: list[Any], bodies: Mapping[str, Any]) -> dict[str, Any]:
     """One object schema of all arguments, be they parameters or fields of the body."""
-    properties: dict[str, Schema] = {each["name"]: each["schema"] for each in parameters}
+    properties: dict[str, Schema] = {each["name"]: _schema(each) for each in parameters}
     required = [each["name"] for each in parameters if each.get("required")]
     for media in bodies.values():
         properties |= media["schema"].get("properties", {})
         required += [name for name in media["schema"].get("required", ()) if name != "nonce"]
     return {"properties": properties, "required": required}
+
+
+def _schema(parameter: Mapping[str, Any]) -> Schema:
+    found: Schema = parameter["schema"] if "schema" in parameter else parameter["content"]["application/json"]["schema"]
+    return found
 
 
 def _channel(document: Document, facts: Mapping[str, Any]) -> Channel:

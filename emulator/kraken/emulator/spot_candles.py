@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kraken.emulator.spot_rest import Figures
+from kraken.emulator.figures import Figures, by_time
 from kraken.emulator.wire import SECOND, rfc3339, rounded
 
 if TYPE_CHECKING:
@@ -27,10 +27,9 @@ def candles(pair: Pair, tape: Iterable[Trade], minutes: int, since: int = 0) -> 
         since: Unix nanoseconds; candles that had ended by then are left out.
     """
     length = minutes * 60 * SECOND
-    buckets: dict[int, list[Trade]] = {}
-    for trade in tape:
-        buckets.setdefault(trade.at // length * length, []).append(trade)
-    rows = [_row(pair, minutes, start, trades) for start, trades in buckets.items() if start + length > since]
+    rows = [
+        _row(pair, minutes, start, trades) for start, trades in by_time(tape, length).items() if start + length > since
+    ]
     return rows[-MAX_CANDLES:]
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.book import Book, Level, checksum
+from kraken.emulator.figures import figures
 from kraken.emulator.orders import (
     BalancesChanged,
     BookChanged,
@@ -21,7 +22,7 @@ from kraken.emulator.orders import (
 )
 from kraken.emulator.spot_candles import candles
 from kraken.emulator.spot_level3 import ShownOrders
-from kraken.emulator.spot_rest import DAY, figures
+from kraken.emulator.spot_rest import DAY
 from kraken.emulator.wire import SECOND, ZERO, dumps, rfc3339, rounded
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import InvalidArgument
 from kraken.emulator.exports import Exports
+from kraken.emulator.figures import Figures, by_time, figures
 from kraken.emulator.records import tables
 from kraken.emulator.subaccounts import Subaccounts
-from kraken.emulator.wire import SECOND, ZERO, fixed, rfc3339, rounded, unix
+from kraken.emulator.wire import SECOND, ZERO, fixed, rfc3339, unix
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from kraken.emulator.book import BookSide
     from kraken.emulator.exchange import Exchange
     from kraken.emulator.instruments import Asset, Pair
-    from kraken.emulator.orders import Trade
 
 Arguments = Mapping[str, Any]
 Handler = Callable[["SpotRest", Arguments], Any]
@@ -147,30 +147,6 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-class Figures:
-    """Figures over some trades of a pair.
-
-    Args:
-        pair: The pair.
-        trades: Its trades, oldest first.
-        otherwise: The price to show when there is no trade.
-    """
-
-    def __init__(self, pair: Pair, trades: list[Trade], otherwise: Decimal) -> None:
-        prices = [trade.price for trade in trades] or [otherwise]
-        cost = sum((trade.price * trade.volume for trade in trades), ZERO)
-        self.volume = rounded(sum((trade.volume for trade in trades), ZERO), pair.lot_decimals)
-        self.average = rounded(cost / self.volume if self.volume else otherwise, pair.pair_decimals)
-        self.count = len(trades)
-        self.low, self.high, self.first, self.last = min(prices), max(prices), prices[0], prices[-1]
-
-
-def figures(exchange: Exchange, pair: Pair, since: int) -> Figures:
-    """Figures over the trades of ``pair`` since a time in Unix nanoseconds."""
-    trades = [trade for trade in exchange.tape[pair.name] if trade.at >= since]
-    return Figures(pair, trades, exchange.last_price(pair))
-
-
 @handles("getTickerInformation")
 def _ticker(spot: SpotRest, arguments: Arguments) -> Any:
     return {pair.name: _ticker_of(spot.exchange, pair) for pair in spot.pairs(arguments)}
@@ -212,10 +188,8 @@ def _ohlc(spot: SpotRest, arguments: Arguments) -> Any:
 
 def _candles(exchange: Exchange, pair: Pair, length: int) -> list[list[Any]]:
     """Candles of ``length`` seconds in which somebody traded, and the one that is open."""
-    buckets: dict[int, list[Trade]] = {}
-    for trade in exchange.tape[pair.name]:
-        buckets.setdefault(trade.at // SECOND // length * length, []).append(trade)
-    buckets.setdefault(exchange.now() // SECOND // length * length, [])
+    buckets = by_time(exchange.tape[pair.name], length * SECOND)
+    buckets.setdefault(exchange.now() // SECOND // length * length * SECOND, [])
     previous = exchange.tape[pair.name][0].price
     rows: list[list[Any]] = []
     for start, trades in sorted(buckets.items()):
@@ -223,7 +197,7 @@ def _candles(exchange: Exchange, pair: Pair, length: int) -> list[list[Any]]:
         previous = candle.last
         prices = (candle.first, candle.high, candle.low, candle.last, candle.average if trades else ZERO)
         texts = [fixed(each, pair.pair_decimals) for each in prices]
-        rows.append([start, *texts, fixed(candle.volume, pair.lot_decimals), candle.count])
+        rows.append([start // SECOND, *texts, fixed(candle.volume, pair.lot_decimals), candle.count])
     return rows[-MAX_CANDLES:]
 
 

@@ -74,6 +74,11 @@ def fixed(value: Decimal, places: int) -> str:
     return format(rounded(value, places), "f")
 
 
+def plain(value: Decimal) -> Decimal:
+    """``value`` without zeros at its end, as Futures shows numbers."""
+    return WIDE.normalize(value) if value else ZERO
+
+
 def rfc3339(nanoseconds: int, digits: int = 6) -> str:
     """UTC time text of Unix ``nanoseconds`` with ``digits`` decimals of the second."""
     seconds, fraction = divmod(nanoseconds, SECOND)

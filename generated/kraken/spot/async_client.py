@@ -5,12 +5,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from kraken.runtime.async_client import AsyncRestClient
+from kraken.runtime.errors import CredentialsError
+
+from .product import PRODUCT
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any
+
+    from kraken.runtime.core import Otp
     from kraken.runtime.instruments import Instruments
+    from kraken.runtime.product import Product
+    from kraken.runtime.transport import AsyncTransport, Request
 
     from .models.account_data import OrderInfo
     from .rest_async.account_data import AsyncAccountData
@@ -33,18 +45,147 @@ class SpotAsyncClient(AsyncRestClient):
     call `close`.
     """
 
-    _product: ClassVar[str] = "spot"
-    _url: ClassVar[str] = "https://api.kraken.com"
-    _groups: ClassVar[tuple[str, ...]] = (
-        "account_data",
-        "earn",
-        "funding",
-        "funding_beta",
-        "market_data",
-        "subaccounts",
-        "trading",
-        "transparency",
-    )
+    _product: ClassVar[Product] = PRODUCT
+
+    def __init__(
+        self,
+        key: str = "",
+        secret: str = "",
+        url: str = "",
+        proxy: str | None = None,
+        *,
+        use_custom_exceptions: bool = True,
+        timeout: float = 10.0,
+        retries: int = 2,
+        nonce: Callable[[], int] | None = None,
+        serialize: bool = True,
+        otp: Otp | None = None,
+        verify: ssl.SSLContext | bool = True,
+        tier: str | None = None,
+        on_limit: str = "wait",
+        transport: AsyncTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            key: API key; leave it and the secret out for public calls only.
+            secret: The key's secret, base64 text as Kraken shows it.
+            url: Base address, for another host than Kraken's own.
+            proxy: Address of an HTTP or SOCKS proxy; that of the environment when left out.
+            use_custom_exceptions: False lets `request` return Kraken's error texts instead of raising them.
+            timeout: Seconds to wait for the connection, and for each part of a reply.
+            retries: How often a call that only reads is repeated after a lost reply. Orders never are.
+            nonce: Gives the next nonce; by default nanoseconds, increasing per key over the whole process.
+            serialize: Send the signed requests of a key one after the other, so that nonces arrive in order.
+            otp: One-time password of the API key, or a function that gives the present one.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            tier: The account's verification tier (`starter`, `intermediate`, `pro`): Kraken's rate limits are then
+                counted here and not exceeded. Nothing is counted when left out.
+            on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
+            transport: Another HTTP library behind the `AsyncTransport` protocol. When left out it is aiohttp where
+                that is installed (the extra `speed`, version 3.12 to 3.14), else httpx.
+            sleep: Waits between retries, and for room at rate limits.
+            clock: Tells the seconds by which rate limits are counted.
+
+        Raises:
+            CredentialsError: The key or secret cannot be one of Kraken's.
+        """
+        try:
+            super().__init__(
+                key=key,
+                secret=secret,
+                url=url,
+                proxy=proxy,
+                use_custom_exceptions=use_custom_exceptions,
+                timeout=timeout,
+                retries=retries,
+                nonce=nonce,
+                serialize=serialize,
+                otp=otp,
+                verify=verify,
+                tier=tier,
+                on_limit=on_limit,
+                transport=transport,
+                sleep=sleep,
+                clock=clock,
+            )
+        except CredentialsError as error:
+            # Not even a tool that prints the variables of each frame may show them.
+            key = secret = ""
+            raise error.with_traceback(None) from None
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
+        return_raw: bool = False,
+        query_str: str | None = None,
+        extra_params: str | Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call any endpoint by its path, also one that this version does not know.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint: `/0/private/Balance`.
+            params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
+            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
+                out.
+            auth: Whether to sign the request; False for public endpoints.
+            do_json: Send the parameters as JSON instead of a form.
+            return_raw: Return the `Reply` with status, headers and bytes.
+            query_str: Text to add to the query as it is.
+            extra_params: Further parameters, as a mapping or as JSON text.
+
+        Returns:
+            The result as plain Python objects, without Kraken's envelope.
+
+        Raises:
+            ExchangeError: Kraken's answer is an error.
+            OrderStateUnknown: The reply to a request that may change orders or funds was lost; it is not repeated.
+            ReplyLost: The reply to another request was lost.
+            NotSent: No connection could be made.
+        """
+        return await self._request(
+            auth,
+            method,
+            uri,
+            params,
+            timeout,
+            do_json=do_json,
+            query_str=query_str,
+            return_raw=return_raw,
+            extra_params=extra_params,
+        )
+
+    def prepare(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        auth: bool = True,
+        do_json: bool = False,
+    ) -> Request:
+        """Build and sign a request as `request` does, without sending it.
+
+        Args:
+            method: `GET`, `POST`, `PUT` or `DELETE`.
+            uri: Path of the endpoint.
+            params: Parameters by Kraken's names.
+            auth: Whether to sign it.
+            do_json: Use JSON instead of a form.
+
+        Returns:
+            Method, target, headers and body exactly as they would go out; a signed one uses up a nonce.
+        """
+        return self._core.prepare(method, uri, params, auth=auth, do_json=do_json)
 
     @property
     def account_data(self) -> AsyncAccountData:
@@ -141,12 +282,14 @@ class SpotAsyncClient(AsyncRestClient):
             ReplyLost: A reply was lost, also when the call was repeated.
             NotSent: No connection could be made.
         """
+        from kraken.runtime.order_ids import found_order
+
         for wait in self._looks(patience):
             await self._sleep(wait)
-            open = (await self.account_data.get_open_orders(cl_ord_id=cl_ord_id)).open
-            for order_id, order in (open or {}).items():
-                return order_id, order
-            closed = (await self.account_data.get_closed_orders(cl_ord_id=cl_ord_id)).closed
-            for order_id, order in (closed or {}).items():
-                return order_id, order
+            reply1 = await self.account_data.get_open_orders(cl_ord_id=cl_ord_id)
+            if found := found_order(reply1.open, cl_ord_id):
+                return found
+            reply2 = await self.account_data.get_closed_orders(cl_ord_id=cl_ord_id)
+            if found := found_order(reply2.closed, cl_ord_id):
+                return found
         return None

@@ -11,18 +11,24 @@ __all__ = ["SYMBOLS", "TIERS"]
 
 TIERS: dict[str, Tier] = {
     "starter": Tier(
-        rest=CounterLimit(15, 0.33),
-        trading=CounterLimit(60, 1),
+        {
+            "rest": CounterLimit(maximum=15, decay=0.33),
+            "trading": CounterLimit(maximum=60, decay=1),
+        },
         open_orders=60,
     ),
     "intermediate": Tier(
-        rest=CounterLimit(20, 0.5),
-        trading=CounterLimit(125, 2.34),
+        {
+            "rest": CounterLimit(maximum=20, decay=0.5),
+            "trading": CounterLimit(maximum=125, decay=2.34),
+        },
         open_orders=80,
     ),
     "pro": Tier(
-        rest=CounterLimit(20, 1),
-        trading=CounterLimit(180, 3.75),
+        {
+            "rest": CounterLimit(maximum=20, decay=1),
+            "trading": CounterLimit(maximum=180, decay=3.75),
+        },
         open_orders=225,
     ),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,12 +11,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .call import Flow, drive_async
-from .core import Core, Otp
-from .errors import CredentialsError, Facts, KrakenError
+from .core import Core
+from .errors import Facts, KrakenError
 from .options import Options
 from .proxies import proxy_of
 from .signing import key_lock
-from .transport import AsyncTransport, Request
+from .transport import AsyncTransport
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .operation import Operation
     from .pagination import AsyncPages, Progress
+    from .product import Product
 
 __all__ = ["AsyncGroup", "AsyncRestClient"]
 
@@ -63,9 +63,10 @@ class AsyncGroup:
     ) -> AsyncPages[Any]:
         from .pagination import AsyncPages
 
-        return AsyncPages(
-            lambda page: self._call(operation, page, options), operation, arguments, cursor, max_items, on_page
-        )
+        def fetch(page: dict[str, Any], heard: Options | None) -> Awaitable[Any]:
+            return self._call(operation, page, heard)
+
+        return AsyncPages(fetch, operation, arguments, cursor, max_items, on_page, options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._client!r}>"
@@ -159,131 +160,27 @@ def _has_aiohttp() -> bool:
 class AsyncRestClient:
     """A client for coroutines of one event loop. Nothing is connected before the first call."""
 
-    _product: ClassVar[str]
-    _url: ClassVar[str]
-    _groups: ClassVar[tuple[str, ...]] = ()
+    _product: ClassVar[Product]
 
     def __init__(
         self,
-        key: str = "",
-        secret: str = "",
-        url: str = "",
-        proxy: str | None = None,
         *,
-        use_custom_exceptions: bool = True,
-        timeout: float = 10.0,
-        retries: int = 2,
-        nonce: Callable[[], int] | None = None,
-        serialize: bool = True,
-        otp: Otp | None = None,
-        verify: ssl.SSLContext | bool = True,
-        tier: str | None = None,
-        on_limit: str = "wait",
-        transport: AsyncTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        key: str,
+        serialize: bool,
+        transport: AsyncTransport | None,
+        sleep: Callable[[float], Awaitable[None]],
+        **settings: Any,
     ) -> None:
-        """Make a client.
-
-        Args:
-            key: API key; leave it and the secret out for public calls only.
-            secret: The key's secret, base64 text as Kraken shows it.
-            url: Base address, for another host than Kraken's own.
-            proxy: Address of an HTTP or SOCKS proxy; that of the environment when left out.
-            use_custom_exceptions: False lets `request` return Kraken's error texts instead of raising them.
-            timeout: Seconds to wait for the connection, and for each part of a reply.
-            retries: How often a call that only reads is repeated after a lost reply. Orders never are.
-            nonce: Gives the next nonce; by default nanoseconds, increasing per key over the whole process.
-            serialize: Send the signed requests of a key one after the other, so that nonces arrive in order.
-            otp: One-time password of the API key, or a function that gives the present one.
-            verify: False switches the check of TLS certificates off; or a TLS context of your own.
-            tier: The account's verification tier (`starter`, `intermediate`, `pro`): Kraken's rate limits are then
-                counted here and not exceeded. Nothing is counted when left out.
-            on_limit: `wait` for room at a rate limit, or `raise` `LimitReached`.
-            transport: Another HTTP library behind the `AsyncTransport` protocol. When left out it is aiohttp where
-                that is installed (the extra `speed`, version 3.12 to 3.14), else httpx.
-            sleep: Waits between retries, and for room at rate limits.
-            clock: Tells the seconds by which rate limits are counted.
-
-        Raises:
-            CredentialsError: The key or secret cannot be one of Kraken's.
-        """
-        try:
-            self._core = Core(
-                product=self._product,
-                default_url=self._url,
-                key=key,
-                secret=secret,
-                url=url,
-                proxy=proxy,
-                use_custom_exceptions=use_custom_exceptions,
-                timeout=timeout,
-                retries=retries,
-                nonce=nonce,
-                otp=otp,
-                verify=verify,
-                tier=tier,
-                on_limit=on_limit,
-                clock=clock,
-            )
-        except CredentialsError as error:
-            # Not even a tool that prints the variables of each frame may show them.
-            key = secret = ""
-            raise error.with_traceback(None) from None
-        self._lock = _KeyLock(key_lock(key)) if self._core.signer and serialize else _NO_LOCK
+        self._core = Core(product=self._product, key=key, **settings)
+        self._lock = _KeyLock(key_lock(key)) if self._core.is_in_order and serialize else _NO_LOCK
         self._sleep = sleep
         self._transport = transport
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
-    async def request(
-        self,
-        method: str,
-        uri: str,
-        params: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        *,
-        auth: bool = True,
-        do_json: bool = False,
-        return_raw: bool = False,
-        query_str: str | None = None,
-        extra_params: str | Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Call any endpoint by its path, also one that this version does not know.
-
-        Args:
-            method: `GET`, `POST`, `PUT` or `DELETE`.
-            uri: Path of the endpoint: `/0/private/Balance`.
-            params: Parameters by Kraken's names; they travel in the query of GET and DELETE, else in the body.
-            timeout: Seconds to wait for the connection, and for each part of the reply; the client's own when left
-                out.
-            auth: Whether to sign the request; False for public endpoints.
-            do_json: Send the parameters as JSON instead of a form.
-            return_raw: Return the `Reply` with status, headers and bytes.
-            query_str: Text to add to the query as it is.
-            extra_params: Further parameters, as a mapping or as JSON text.
-
-        Returns:
-            The result as plain Python objects, without Kraken's envelope.
-
-        Raises:
-            ExchangeError: Kraken's answer is an error.
-            OrderStateUnknown: The reply to a request that may change orders or funds was lost; it is not repeated.
-            ReplyLost: The reply to another request was lost.
-            NotSent: No connection could be made.
-        """
-        flow = self._core.request(
-            method,
-            uri,
-            params,
-            timeout,
-            auth=auth,
-            do_json=do_json,
-            return_raw=return_raw,
-            query_str=query_str,
-            extra_params=extra_params,
-        )
-        return await self._drive(auth, flow)
+    async def _request(self, auth: bool, method: str, uri: str, *arguments: Any, **options: Any) -> Any:
+        """The generic request of each product."""
+        return await self._drive(auth, self._core.request(method, uri, *arguments, auth=auth, **options))
 
     @staticmethod
     def _looks(patience: float) -> Iterator[float]:
@@ -300,36 +197,13 @@ class AsyncRestClient:
         Args:
             groups: Names of groups, such as `trading`; all of them when none is named.
         """
-        self._core.preload(groups or self._groups)
+        self._core.preload(groups or self._product.groups)
         import_module(f"kraken.runtime.{'aiohttp' if _has_aiohttp() else 'httpx'}_transport")
 
     @property
     def limits(self) -> Limits | None:
-        """The rate-limit counters as they stand; None when the client was made without a tier."""
+        """The rate-limit counters as they stand; None when they are not counted."""
         return self._core.limits
-
-    def prepare(
-        self,
-        method: str,
-        uri: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        auth: bool = True,
-        do_json: bool = False,
-    ) -> Request:
-        """Build and sign a request as `request` does, without sending it.
-
-        Args:
-            method: `GET`, `POST`, `PUT` or `DELETE`.
-            uri: Path of the endpoint.
-            params: Parameters by Kraken's names.
-            auth: Whether to sign it.
-            do_json: Use JSON instead of a form.
-
-        Returns:
-            Method, target, headers and body exactly as they would go out; a signed one uses up a nonce.
-        """
-        return self._core.prepare(method, uri, params, auth=auth, do_json=do_json)
 
     async def _drive(self, auth: bool, flow: Flow[T]) -> T:
         return await drive_async(flow, self._open().send, self._lock if auth else _NO_LOCK, self._sleep)

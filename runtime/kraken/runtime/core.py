@@ -27,11 +27,11 @@ from .errors import (
     OrderStateUnknown,
     ReplyLost,
 )
-from .forms import form, lenient_text, text
+from .forms import form, lenient_text, repeated, text
 from .operation import Encoded, Operation
 from .options import Options
 from .retry import Retries
-from .signing import SpotSigner, nonce_source
+from .signing import SIGNERS, Signer, Unsigned, nonce_source
 from .tables import lift
 from .transport import Lost, Reply, Request, is_file
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .download import Download
     from .encoding import Codec
     from .limits import Limits
+    from .product import Product
 
 __all__ = ["Core"]
 
@@ -65,8 +66,7 @@ class Core:
     def __init__(
         self,
         *,
-        product: str,
-        default_url: str,
+        product: Product,
         key: str,
         secret: str,
         url: str,
@@ -75,17 +75,17 @@ class Core:
         timeout: float,
         retries: int,
         nonce: Callable[[], int] | None,
-        otp: Otp | None,
         verify: ssl.SSLContext | bool,
+        on_limit: str,
         tier: str | None = None,
-        on_limit: str = "wait",
+        otp: Otp | None = None,
         random_: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.product = product
-        self.url = checks.base_url(url or default_url)
-        self.signer = SpotSigner(key, secret) if key or secret else None
-        self.nonce = nonce or (nonce_source(key) if self.signer else None)
+        self.url = checks.base_url(url or product.url)
+        self.signer = SIGNERS[product.scheme](key, secret) if key or secret else None
+        self.nonce = nonce or (nonce_source(key) if self.signer and self.signer.needs_nonce else None)
         self.otp = otp
         self.proxy = proxy and checks.proxy_url(proxy)
         self.verify = verify
@@ -95,14 +95,19 @@ class Core:
         self._retries = Retries(retries, random_)
         self.limits: Limits | None = None
         self._may_wait = True
-        if tier is not None:
-            from .limits import limits_of_key
+        if tier or product.tier or on_limit != "wait":
+            from .limits import limits_of
 
-            self.limits, self._may_wait = limits_of_key(product, self.url, key, tier, on_limit, clock)
+            self.limits, self._may_wait = limits_of(product, self.url, key, tier, on_limit, clock)
         self._table: ErrorTable | None = None
 
     def __repr__(self) -> str:
         return f"{self.url!r}, {'signed' if self.signer else 'public only'}"
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether signed requests of one key must arrive in the order in which they were made."""
+        return self.signer is not None and self.nonce is not None
 
     @property
     def table(self) -> ErrorTable:
@@ -116,7 +121,7 @@ class Core:
 
         for name in groups:
             try:
-                module = import_module(f"kraken.{self.product}.operations.{name}")
+                module = import_module(f"kraken.{self.product.name}.operations.{name}")
             except ModuleNotFoundError:
                 raise checks.refused(f"group: {name!r} is unknown") from None
             for operation in vars(module).values():
@@ -130,14 +135,13 @@ class Core:
         from .encoding import codec, encode_arguments
 
         chosen = options or _NO_OPTIONS
-        if operation.replaced_by:
-            _warn_deprecated(operation)
+        self._warn(operation.path, operation)
         if operation.client_order_id:
             from .order_ids import with_client_order_ids
 
             arguments = with_client_order_ids(operation, arguments, chosen.on_client_order_id)
         encoded = encode_arguments(operation, arguments, chosen.extra)
-        facts = _identified(Facts(operation.name, sent=True), operation, encoded.values)
+        facts = self._identified(Facts(operation.name, sent=True), operation, encoded.values)
         known = codec(operation)
 
         def decode(outcome: Reply | Lost) -> T | KrakenError:
@@ -164,6 +168,7 @@ class Core:
         from .encoding import encode_arguments
 
         chosen = options or _NO_OPTIONS
+        self._warn(operation.path, operation)
         encoded = encode_arguments(operation, arguments, chosen.extra)
         facts = Facts(operation.name, sent=True)
         sink = Download(operation.name, to)
@@ -205,35 +210,25 @@ class Core:
         headers = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip", **checks.header_fields(options.headers)}
         timeout = self.timeout if options.timeout is None else checks.seconds(options.timeout)
         is_json = operation.encoding == "json"
-        rest = _json_body(encoded.body) if is_json else form(encoded.body, as_text).encode("ascii")
+        rest = b""
+        if encoded.body:
+            rest = _json_body(encoded.body) if is_json else form(encoded.body, as_text).encode("ascii")
         content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
+        unsigned = Unsigned(operation.signing, target, rest, is_json)
 
         def build() -> Request:
             if sink is not None:
                 sink.begin()
-            if signed is None:
-                typed = {**headers, "Content-Type": content_type} if rest else headers
-                return Request(operation.method, target, typed, rest, timeout, sink)
-            nonce, otp = self._next_nonce(), self._otp_pairs()
-            own: dict[str, str] = {}
-            if operation.signing == "spot-funding":
-                body = rest if encoded.body else b""
-                own = {"API-Nonce": str(nonce), **({"API-OTP": otp[0][1]} if otp else {})}
-            elif is_json:
-                start = _json_body([("nonce", nonce), *otp])
-                body = start if rest == b"{}" else start[:-1] + b"," + rest[1:]
-            else:
-                body = b"&".join(filter(None, (form([("nonce", nonce), *otp]).encode("ascii"), rest)))
+            own, body = ({}, rest) if signed is None else signed.sign(unsigned, self._next_nonce(), self._password())
             typed = {**headers, "Content-Type": content_type} if body else headers
-            auth = signed.headers(target, nonce, body)
-            return Request(operation.method, target, {**typed, **auth, **own}, body, timeout, sink)
+            return Request(operation.method, target, {**typed, **own}, body, timeout, sink)
 
         return build
 
     def _turn(self, operation: Operation[Any], encoded: Encoded) -> Callable[[], float] | None:
         """Reserves room at Kraken's rate limits before each sending."""
         limits = self.limits
-        if limits is None or operation.counter not in ("rest", "trading"):
+        if limits is None or not limits.counts(operation):
             return None
         from .limits import charge_of
 
@@ -244,10 +239,10 @@ class Core:
         """Learn from a reply for the retries and the rate limits."""
         if not isinstance(result, KrakenError):
             self._retries.succeeded()
-        if self.limits is not None and operation.counter in ("rest", "trading"):
+        if self.limits is not None and self.limits.counts(operation):
             self.limits.settle(operation, encoded.values, result)
 
-    def _signed(self, operation: Operation[Any]) -> SpotSigner | None:
+    def _signed(self, operation: Operation[Any]) -> Signer | None:
         if not operation.auth:
             return None
         if self.signer is None:
@@ -259,21 +254,39 @@ class Core:
             )
         return self.signer
 
-    def _next_nonce(self) -> int:
-        assert self.nonce is not None
+    def _next_nonce(self) -> int | None:
+        if self.nonce is None:
+            return None
         nonce = self.nonce()
         if not isinstance(nonce, int):
             raise checks.refused(f"nonce: the function gave {nonce!r}; allowed: an int")
         return nonce
 
-    def _otp_pairs(self) -> list[tuple[str, str]]:
+    def _password(self) -> str | None:
         if self.otp is None:
-            return []
+            return None
         otp = self.otp() if callable(self.otp) else self.otp
         if isinstance(otp, str):
-            return [("otp", otp)]
+            return otp
         otp = type(otp).__name__
         raise checks.refused(f"otp: {otp}; allowed: a str, or a function that gives one")
+
+    def _identified(self, facts: Facts, operation: Operation[Any], values: Mapping[str, Any]) -> Facts:
+        """Facts with what identifies the order that is placed, changed or cancelled."""
+        if operation.danger == "none":
+            return facts
+        ids = {name: values[name] for name in operation.order_ids if name in values}
+        ids = ids or {name: value for name, value in values.items() if name != "otp"}
+        own = ids.get(self.product.own_id)
+        return facts._replace(ids=ids, cl_ord_id=own if isinstance(own, str) else None)
+
+    def _warn(self, path: str, operation: Operation[Any] | None = None) -> None:
+        """Tell what is deprecated, each thing once per process: it must be called from what users call by way of one function."""
+        end = self.product.end
+        if end is not None and path.startswith(end.paths):
+            _warn_once(end.paths, f"Kraken switches {end.paths} off on {end.date}; use {end.replaced_by}")
+        if operation is not None and operation.replaced_by:
+            _warn_once(operation.key, f"{operation.name} is deprecated; use {operation.replaced_by}")
 
     # ------------------------------------------------------------------ replies
 
@@ -319,7 +332,7 @@ class Core:
         body: bytes | None = None,
     ) -> Any:
         """The result inside of a reply (or of a `body` made of it), or the error that the reply or its loss means."""
-        from .envelopes import ENVELOPES, Unreadable
+        from .envelopes import Unreadable, opened
         from .json import MALFORMED
         from .json import decode as decode_json
 
@@ -328,8 +341,13 @@ class Core:
         if options.on_reply is not None:
             options.on_reply(outcome)
         try:
-            result = ENVELOPES[operation.envelope](
-                decode_json(outcome.body if body is None else body), outcome.status, self.table, facts
+            decoded = decode_json(outcome.body if body is None else body)
+            result = opened(
+                operation,
+                decoded,
+                outcome.status,
+                self.table,
+                facts._replace(body=outcome.body) if operation.outcome else facts,
             )
         except (Unreadable, *MALFORMED) as error:
             what = f"HTTP {outcome.status} with a body that is not Kraken's JSON"
@@ -366,22 +384,25 @@ class Core:
         timeout: float | None,
         *,
         auth: bool,
-        do_json: bool,
         return_raw: bool,
-        query_str: str | None,
-        extra_params: str | Mapping[str, Any] | None,
-        on_reply: Callable[[Reply], None] | None = None,
+        do_json: bool = False,
+        query_str: str | None = None,
+        query_params: Mapping[str, Any] | None = None,
+        extra_params: str | Mapping[str, Any] | None = None,
     ) -> Flow[Any]:
         """The call of any path, known or not, with plain values in and out. It is never repeated."""
+        from .envelopes import refusal
         from .json import decode_plain
 
-        operation = _generic_operation(self.product, method, uri, auth, do_json)
-        pairs = _given({**(params or {}), **_extra_params(extra_params)}, do_json)
+        operation = self._generic_operation(method, uri, auth, do_json)
+        self._warn(operation.path)
+        pairs = self._given({**(params or {}), **_extra_params(extra_params)}, do_json)
         if auth:
             pairs = [pair for pair in pairs if pair[0] != "nonce"]
-        encoded = _generic_encoded(operation, pairs, query_str)
-        options = Options(timeout=timeout, on_reply=on_reply)
-        facts = _identified(Facts(operation.key, sent=True), operation, dict(pairs))
+        in_query = self._given(query_params or {}, False)
+        encoded = _generic_encoded(operation, pairs, query_str, in_query)
+        options = Options(timeout=timeout)
+        facts = self._identified(Facts(operation.key, sent=True), operation, dict([*in_query, *pairs]))
 
         def decode_reply(outcome: Reply | Lost) -> Any:
             if return_raw and _is_file(outcome):
@@ -389,6 +410,10 @@ class Core:
             result = self._unwrap(outcome, operation, facts, options)
             if isinstance(outcome, Lost):
                 return result
+            if not isinstance(result, KrakenError):
+                result = (
+                    refusal(operation, result, self.table, facts._replace(body=outcome.body), in_rows=True) or result
+                )
             if isinstance(result, ExchangeError) and not self.use_custom_exceptions:
                 return decode_plain(outcome.body)
             if isinstance(result, KrakenError):
@@ -397,15 +422,34 @@ class Core:
 
         return call_flow(self._builder(operation, encoded, options, lenient_text), decode_reply, _never_again)
 
-    def prepare(self, method: str, uri: str, params: Mapping[str, Any] | None, *, auth: bool, do_json: bool) -> Request:
+    def prepare(
+        self,
+        method: str,
+        uri: str,
+        params: Mapping[str, Any] | None,
+        *,
+        auth: bool,
+        do_json: bool = False,
+        query_params: Mapping[str, Any] | None = None,
+    ) -> Request:
         """A request of the generic kind, signed but not sent."""
-        operation = _generic_operation(self.product, method, uri, auth, do_json)
-        encoded = _generic_encoded(operation, _given(params or {}, do_json), None)
+        operation = self._generic_operation(method, uri, auth, do_json)
+        in_query = self._given(query_params or {}, False)
+        encoded = _generic_encoded(operation, self._given(params or {}, do_json), None, in_query)
         return self._builder(operation, encoded, _NO_OPTIONS, lenient_text)()
+
+    def _generic_operation(self, method: str, uri: str, auth: bool, do_json: bool) -> Operation[Any]:
+        return _generic_operation(self.product.name, self.product.scheme, method, uri, auth, do_json)
+
+    def _given(self, params: Mapping[str, Any], do_json: bool) -> list[tuple[str, Any]]:
+        if do_json:
+            return [(name, _exact(value)) for name, value in params.items() if value is not None]
+        given = [item for item in params.items() if item[1] is not None]
+        return repeated(given) if self.product.repeats_lists else given
 
 
 @lru_cache(maxsize=256)
-def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json: bool) -> Operation[Any]:
+def _generic_operation(product: str, scheme: str, method: str, uri: str, auth: bool, do_json: bool) -> Operation[Any]:
     method = checks.verb(method)
     path = checks.path("uri", uri if uri.startswith("/") else f"/{uri}")
     known = import_module(f"kraken.{product}.decode").find_operation(f"{method} {path.partition('?')[0]}")
@@ -424,9 +468,21 @@ def _generic_operation(product: str, method: str, uri: str, auth: bool, do_json:
             danger=known.danger,
             client_order_id=known.client_order_id,
             order_ids=known.order_ids,
+            outcome=known.outcome,
         )
     danger = "none" if method == "GET" or not auth else "trades"
-    return Operation(path, method, path, "", auth=auth, encoding=encoding, danger=danger, retry=danger == "none")
+    return Operation(
+        path,
+        method,
+        path,
+        "",
+        auth=auth,
+        encoding=encoding,
+        envelope=scheme,
+        signing=scheme,
+        danger=danger,
+        retry=danger == "none",
+    )
 
 
 @contextmanager
@@ -446,22 +502,21 @@ def _never_again(_error: KrakenError, _attempt: int) -> None:
     """A call of an unknown kind is not repeated."""
 
 
-def _generic_encoded(operation: Operation[Any], pairs: list[tuple[str, Any]], query_str: str | None) -> Encoded:
+def _generic_encoded(
+    operation: Operation[Any],
+    pairs: list[tuple[str, Any]],
+    query_str: str | None,
+    in_query: list[tuple[str, Any]],
+) -> Encoded:
     path, _, query = operation.path.partition("?")
     as_query = operation.encoding == "query"
     added = checks.path("query_str", query_str or "")
-    further = [part for part in (query, added, form(pairs, lenient_text) if as_query else "") if part]
-    return Encoded(path, "&".join(further), [] if as_query else pairs, {})
+    asked = form([*in_query, *(pairs if as_query else ())], lenient_text)
+    return Encoded(path, "&".join(filter(None, (query, added, asked))), [] if as_query else pairs, {})
 
 
 def _plain_result(body: Any, envelope: str) -> Any:
     return body.get("result", body) if envelope == "spot" and isinstance(body, dict) else body
-
-
-def _given(params: Mapping[str, Any], do_json: bool) -> list[tuple[str, Any]]:
-    if do_json:
-        return [(name, _exact(value)) for name, value in params.items() if value is not None]
-    return [item for item in params.items() if item[1] is not None]
 
 
 def _exact(value: Any) -> Any:
@@ -471,16 +526,6 @@ def _exact(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _exact(item) for name, item in value.items()}
     return [_exact(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _identified(facts: Facts, operation: Operation[Any], values: Mapping[str, Any]) -> Facts:
-    """Facts with what identifies the order that is placed, changed or cancelled."""
-    if operation.danger == "none":
-        return facts
-    names = operation.order_ids or [name for name in values if name != "otp"]
-    ids = {name: values[name] for name in names if name in values}
-    own = ids.get("cl_ord_id")
-    return facts._replace(ids=ids, cl_ord_id=own if isinstance(own, str) else None)
 
 
 def _is_file(outcome: Reply | Lost) -> bool:
@@ -511,7 +556,7 @@ def _json_body(pairs: list[tuple[str, Any]]) -> bytes:
 _warned: set[str] = set()
 
 
-def _warn_deprecated(operation: Operation[Any]) -> None:
-    if operation.key not in _warned:
-        _warned.add(operation.key)
-        warnings.warn(f"{operation.name} is deprecated; use {operation.replaced_by}", DeprecationWarning, stacklevel=5)
+def _warn_once(what: str, message: str) -> None:
+    if what not in _warned:
+        _warned.add(what)
+        warnings.warn(message, DeprecationWarning, stacklevel=6)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast, get_args
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .errors import Facts, InvalidRequest
-from .forms import bracketed, form, segment
+from .forms import bracketed, form, repeated, segment
 from .json import WIRE, encode
 from .models import LazyRows
 from .operation import Encoded, Operation
@@ -71,18 +71,31 @@ def encode_arguments(
     model = validated(operation.name, known.request, given)
     values = vars(model)
     # In JSON a decimal is a text or a number, as its field says; in a form everything is text.
-    nested = operation.encoding == "json" or operation.deep_fields
+    packed = operation.packed
+    nested = operation.encoding == "json" or operation.deep_fields or operation.json_fields or packed
     in_json = model.model_dump(by_alias=True, exclude_none=True, context=WIRE) if nested else {}
-    path, query, body = operation.path, [], []
+    path = operation.path
+    query: list[tuple[str, Any]] = []
+    body: list[tuple[str, Any]] = []
+    together: dict[str, Any] = {}
     for name, wire_name in known.wire_names.items():
         if name not in given:
             continue
         value = values[name]
+        in_query = operation.encoding == "query" or name in operation.query_fields
         if name in operation.path_fields:
             path = path.replace("{" + wire_name + "}", segment(name, value))
         elif name in operation.deep_fields:
             query.extend(bracketed(wire_name, in_json[wire_name]))
-        elif operation.encoding == "query" or name in operation.query_fields:
+        elif packed and name in packed.fields:
+            if not together:
+                (query if in_query else body).append((packed.parameter, together))
+            together[wire_name] = in_json[wire_name]
+        elif name in operation.json_fields:
+            (query if in_query else body).append((wire_name, encode(in_json[wire_name]).decode()))
+        elif name in operation.repeated_fields:
+            (query if in_query else body).extend(repeated([(wire_name, value)]))
+        elif in_query:
             query.append((wire_name, value))
         else:
             body.append((wire_name, in_json.get(wire_name, value)))
@@ -118,20 +131,27 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
 
 
 def _owner(model: type[BaseModel], at: Iterable[str | int]) -> type[BaseModel]:
-    """The model in which a place is, which may be one inside of another."""
+    """The model in which a place is, which may be one inside of another, or one of several that a word tells apart."""
+    candidates: list[type[BaseModel]] = []
     for part in at:
-        fields = model.model_fields
-        field = next((each for name, each in fields.items() if part in (name, each.alias)), None)
+        field = next((each for name, each in model.model_fields.items() if part in (name, each.alias)), None)
         if field is not None:
-            model = next(_models(field.annotation), model)
-            model.model_rebuild()
+            candidates = list(_models(field.annotation))
+            model = next(iter(candidates), model)
+        else:
+            model = next((each for each in candidates if _is_told_by(each, part)), model)
+        model.model_rebuild()
     return model
+
+
+def _is_told_by(model: type[BaseModel], word: str | int) -> bool:
+    return any(word in get_args(field.annotation) for field in model.model_fields.values())
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for inner in get_args(annotation):
+    for inner in get_args(getattr(annotation, "__value__", annotation)):
         yield from _models(inner)
 
 

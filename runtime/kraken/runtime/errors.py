@@ -6,7 +6,7 @@ error table into `kraken.exceptions`, below `ExchangeError`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
@@ -44,7 +44,7 @@ class Facts(NamedTuple):
     ids: Mapping[str, Any] = {}
     """Every field of the request that identifies an order."""
     body: bytes | None = None
-    """The raw reply, when there was one that could not be understood."""
+    """The raw reply, when there was one that could not be understood, or that says more than the error."""
 
 
 class KrakenError(Exception):
@@ -192,9 +192,9 @@ class ErrorTable:
         return row.exception(code, facts._replace(code=code, hint=row.hint))
 
 
-def row_exception(code: str | None) -> ExchangeError | None:
-    """The exception of an error that stands in a row of a batch."""
-    if not code:
+def row_exception(code: str | None, unless: Container[str] = ()) -> ExchangeError | None:
+    """The exception of an error that stands in a row of a batch, unless its word is none."""
+    if not code or code in unless:
         return None
     error: ExchangeError = import_module("kraken.exceptions").TABLE.error(code)
     return error

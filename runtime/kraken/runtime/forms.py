@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from .errors import Facts, InvalidRequest
 
-__all__ = ["bracketed", "form", "lenient_text", "segment", "text"]
+__all__ = ["bracketed", "form", "lenient_text", "repeated", "segment", "text"]
 
 
 def text(value: Any) -> str:
@@ -62,6 +62,11 @@ def form(pairs: Iterable[tuple[str, Any]], as_text: Callable[[Any], str] = text)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"{name}: {error}", Facts(sent=False)) from None
     return "&".join(parts)
+
+
+def repeated(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Pairs in which every element of a list stands as a pair of its own."""
+    return [(name, each) for name, value in pairs for each in (value if isinstance(value, list | tuple) else [value])]
 
 
 def segment(name: str, value: Any) -> str:

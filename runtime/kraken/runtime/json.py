@@ -9,7 +9,7 @@ import msgspec
 
 from .structs import Frame
 
-__all__ = ["MALFORMED", "WIRE", "decode", "decode_plain", "encode", "to_json"]
+__all__ = ["MALFORMED", "WIRE", "TextDecimal", "decode", "decode_plain", "encode", "to_json"]
 
 
 class _Wire:
@@ -17,6 +17,10 @@ class _Wire:
 
 
 WIRE = _Wire()
+
+
+class TextDecimal(Decimal):
+    """A decimal that came as text, in a place where others come as numbers."""
 
 
 def _number(text: str) -> float | Decimal:
@@ -57,6 +61,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{value!r} is not a finite number")
+        if isinstance(value, TextDecimal):
+            return format(value, "f")
         return msgspec.Raw(format(value, "f").encode())
     if hasattr(value, "__wire__"):
         return _plain(value.__wire__())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import zip_longest
@@ -15,8 +15,9 @@ from weakref import WeakValueDictionary
 from . import checks
 from .errors import ExchangeError, Facts, KrakenError, LimitReached
 from .operation import Operation
+from .product import Product
 
-__all__ = ["Charge", "Counter", "CounterLimit", "Limits", "Tier", "charge_of", "limits_of_key", "new_orders"]
+__all__ = ["Charge", "Counter", "CounterLimit", "Limits", "Tier", "charge_of", "limits_of", "new_orders"]
 
 ANY = ""
 """The pair of orders about which nothing is known: what they cost is charged to every pair."""
@@ -24,22 +25,27 @@ ORDERS_REMEMBERED, SAME_REFERENCE = 10_000, 500
 """Ids, and orders that share one of them: user references need not differ."""
 SLACK = 1.0
 """Seconds of decay that are left unused: requests may arrive closer together than they were sent."""
+PER_PAIR = "trading"
+"""The counter of which every pair has its own."""
 
 
 class CounterLimit(NamedTuple):
-    """One counter of a tier."""
+    """One counter of a tier: it falls all the time, or gives each cost back some seconds after it arose."""
 
     maximum: float
-    decay: float
+    decay: float = 0.0
     """By how much the counter falls per second."""
+    window: float = 0.0
+    """After how many seconds each cost is given back, where it does not fall all the time."""
 
 
 class Tier(NamedTuple):
     """The counters of one verification tier; a constant, generated from the spec."""
 
-    rest: CounterLimit
-    trading: CounterLimit
-    open_orders: int
+    counters: Mapping[str, CounterLimit]
+    """By name."""
+    open_orders: int = 0
+    """How many orders may be open on a pair."""
 
 
 class Charge(NamedTuple):
@@ -59,11 +65,20 @@ def charge_of(operation: Operation[Any], values: Mapping[str, Any]) -> Charge:
     """What a call with these arguments costs."""
     listed = values.get(operation.per) if operation.per else None
     count = len(listed) if isinstance(listed, list) else 1
+    cost = operation.base + _single_cost(operation, values) * count
     # Where an order takes the place of another, the first id is that of the other one.
     names = operation.order_ids[:1] if operation.placed else operation.order_ids
     ids = tuple(str(each) for name in names for each in _listed(values.get(name)))
-    pair = str(values.get(operation.pair) or ANY)
-    return Charge(operation.counter, operation.cost * count, operation.ages, pair, ids)
+    return Charge(operation.counter, cost, operation.ages, str(values.get(operation.pair) or ANY), ids)
+
+
+def _single_cost(operation: Operation[Any], values: Mapping[str, Any]) -> float:
+    """The cost of a call, or of each element of a list; it may depend on an argument."""
+    prices = operation.prices
+    value = values.get(prices.parameter) if prices else None
+    if prices is None or value is None:
+        return operation.cost
+    return next((cost for most, cost in prices.up_to if value <= most), prices.given)
 
 
 def new_orders(
@@ -102,7 +117,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 class Counter:
-    """One decaying counter."""
+    """One counter, decaying."""
 
     def __init__(self, limit: CounterLimit, clock: Callable[[], float]) -> None:
         self._limit = limit
@@ -142,6 +157,43 @@ class Counter:
         self._value, self._at = max(self.value, self._limit.maximum), self._clock()
 
 
+class WindowCounter(Counter):
+    """One counter that gives each cost back when its time is over."""
+
+    def __init__(self, limit: CounterLimit, clock: Callable[[], float]) -> None:
+        super().__init__(limit, clock)
+        self._costs: deque[tuple[float, float]] = deque()
+        """When each cost is given back, in order, and how much it is."""
+
+    def wait(self, cost: float) -> float:
+        """Seconds until a cost fits; what never does goes out when the counter stands at nothing."""
+        now = self._clock()
+        value, until = self._value_at(now), now
+        for until_then, given_back in self._costs:
+            if value + cost <= self._limit.maximum:
+                break
+            value, until = value - given_back, until_then
+        return until - now
+
+    def add(self, cost: float, wait: float = 0.0) -> None:
+        """Charge a cost that arises in some seconds."""
+        self._costs.append((self._clock() + wait + self._limit.window + SLACK, cost))
+
+    def _value_at(self, moment: float) -> float:
+        while self._costs and self._costs[0][0] <= moment:
+            self._costs.popleft()
+        return sum(cost for _, cost in self._costs)
+
+    def refused(self) -> None:
+        """Kraken said that the limit is reached: somebody else uses the same counter. Count from the maximum."""
+        if (missing := self._limit.maximum - self.value) > 0:
+            self.add(missing)
+
+
+def _counter(limit: CounterLimit, clock: Callable[[], float]) -> Counter:
+    return (WindowCounter if limit.window else Counter)(limit, clock)
+
+
 class _Order:
     """What is remembered of an order, under each of its ids."""
 
@@ -152,7 +204,7 @@ class _Order:
 
 
 class Limits:
-    """All counters of one API key: the REST counter, and the trading counter of each pair.
+    """All counters of one API key: those of the account, and the trading counter of each pair.
 
     Args:
         tier: How high the counters may stand, and how fast they fall.
@@ -175,8 +227,10 @@ class Limits:
         self._symbols = symbols
         self._names: dict[str, str] = {}
         self._lock = threading.Lock()
-        self.rest: Counter = Counter(tier.rest, clock)
-        """The counter of private REST calls."""
+        self.counters: Mapping[str, Counter] = {
+            name: _counter(limit, clock) for name, limit in tier.counters.items() if name != PER_PAIR
+        }
+        """The counters of the account by name, such as that of private REST calls (`rest`)."""
         self._pairs: dict[str, Counter] = {}
         self._orders: OrderedDict[str, list[_Order]] = OrderedDict()
 
@@ -184,12 +238,21 @@ class Limits:
         """A pair by the name that it was first called here."""
         return self._names.setdefault(one_spelling(pair, self._symbols), pair)
 
+    @property
+    def rest(self) -> Counter:
+        """The counter of private REST calls, where the product has one."""
+        return self.counters["rest"]
+
+    def counts(self, operation: Operation[Any]) -> bool:
+        """Whether a call is charged to one of these counters."""
+        return operation.counter in self._tier.counters
+
     def trading(self, pair: str) -> Counter:
         """The trading counter of a pair, in any of its spellings."""
         pair = self._name(pair)
         counter = self._pairs.get(pair)
         if counter is None:
-            counter = self._pairs[pair] = Counter(self._tier.trading, self._clock)
+            counter = self._pairs[pair] = _counter(self._tier.counters[PER_PAIR], self._clock)
             if ANY in self._pairs:
                 counter.add(self._pairs[ANY].value)
         return counter
@@ -250,18 +313,19 @@ class Limits:
     def learn_maximum(self, maximum: float) -> None:
         """Kraken has told how high trading counters may stand, and so which tier the account really has."""
         with self._lock:
-            if maximum == self._tier.trading.maximum:
+            known = self._tier.counters[PER_PAIR]
+            if maximum == known.maximum:
                 return
-            same = (tier.trading for tier in self._tiers if tier.trading.maximum == maximum)
-            limit = next(same, CounterLimit(maximum, self._tier.trading.decay))
-            self._tier = self._tier._replace(trading=limit)
+            others = (tier.counters[PER_PAIR] for tier in self._tiers)
+            limit = next((each for each in others if each.maximum == maximum), known._replace(maximum=maximum))
+            self._tier = self._tier._replace(counters={**self._tier.counters, PER_PAIR: limit})
             for counter in self._pairs.values():
                 counter.change(limit)
 
     def _costs(self, charge: Charge) -> list[tuple[Counter, float]]:
         """The counters that a call is charged to, and how much."""
-        if charge.counter != "trading":
-            return [(self.rest, charge.cost)] if charge.counter == "rest" else []
+        if charge.counter != PER_PAIR:
+            return [(self.counters[charge.counter], charge.cost)] if charge.counter in self.counters else []
         known = self._known(charge)
         charge = charge._replace(pair=self._name(charge.pair))
         costs = {charge.pair or (known[0].pair if known else ANY): charge.cost}
@@ -304,9 +368,9 @@ class Limits:
     def refused(self, charge: Charge) -> None:
         """Kraken refused a call because of its limit."""
         with self._lock:
-            if charge.counter == "rest":
-                self.rest.refused()
-            elif charge.counter == "trading":
+            if charge.counter in self.counters:
+                self.counters[charge.counter].refused()
+            elif charge.counter == PER_PAIR:
                 pairs = {self._name(charge.pair), *(order.pair for order in self._known(charge))} - {ANY}
                 for name in pairs or {ANY, *self._pairs}:
                     self.trading(name).refused()
@@ -314,7 +378,8 @@ class Limits:
     def state(self) -> Mapping[str, tuple[float, float]]:
         """Every counter with its present value and its maximum; `trading` alone is for orders of an unknown pair."""
         with self._lock:
-            counters = {"rest": self.rest, **{f"trading {pair}".strip(): each for pair, each in self._pairs.items()}}
+            pairs = {f"{PER_PAIR} {pair}".strip(): each for pair, each in self._pairs.items()}
+            counters = {**self.counters, **pairs}
             return {name: (counter.value, counter.maximum) for name, counter in counters.items()}
 
 
@@ -339,28 +404,31 @@ _SHARED: WeakValueDictionary[tuple[object, ...], Limits] = WeakValueDictionary()
 _SHARING = threading.Lock()
 
 
-def limits_of_key(
-    product: str, url: str, key: str, tier: str, on_limit: str, clock: Callable[[], float]
-) -> tuple[Limits, bool]:
+def limits_of(
+    product: Product, url: str, key: str, tier: str | None, on_limit: str, clock: Callable[[], float]
+) -> tuple[Limits | None, bool]:
     """The counters of an API key, the same for all clients of the process that use it, and whether calls may wait.
 
     Args:
         product: Whose tiers are meant.
         url: Base address of the REST API: an exchange of its own.
         key: The API key; without one the counters are the client's own.
-        tier: Name of the tier.
-        on_limit: `wait` or `raise`.
+        tier: Name of the tier; None for the product's only one, if it has just one.
+        on_limit: `wait`, `raise`, or `ignore` to count nothing.
         clock: Seconds, never going back.
 
     Raises:
         InvalidRequest: There is no such tier, or no such choice.
     """
-    generated = import_module(f"kraken.{product}.limits")
+    if on_limit not in ("wait", "raise", "ignore"):
+        raise checks.refused(f"on_limit: {on_limit!r} is not allowed; allowed: wait, raise, ignore")
+    tier = tier or product.tier
+    if tier is None or on_limit == "ignore":
+        return None, True
+    generated = import_module(f"kraken.{product.name}.limits")
     if tier not in generated.TIERS:
         raise checks.refused(f"tier: {tier!r} is unknown; allowed: {', '.join(generated.TIERS)}")
-    if on_limit not in ("wait", "raise"):
-        raise checks.refused(f"on_limit: {on_limit!r} is not allowed; allowed: wait, raise")
-    identity = (product, url, key, tier, clock)
+    identity = (product.name, url, key, tier, clock)
     with _SHARING:
         limits = _SHARED.get(identity) if key else None
         if limits is None:

@@ -47,15 +47,22 @@ class ResponseModel(BaseModel):
 
 
 class KeyedRows(ResponseModel):
-    """Entries by Kraken's name of the pair, in a result that has other fields beside them.
+    """Entries by Kraken's name of them, in a result that has other fields beside them.
 
     A new field beside them is told from an entry by its form, and becomes an attribute.
     """
 
+    are_rows: ClassVar[bool] = True
+    """Whether an entry is a list of rows; it is an object otherwise."""
+
     @model_validator(mode="wrap")
     @classmethod
     def _tell_fields_from_entries(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        new = {name: inner for name, inner in value.items() if not _is_entry(inner)} if isinstance(value, dict) else {}
+        new = (
+            {name: inner for name, inner in value.items() if not cls._is_entry(inner)}
+            if isinstance(value, dict)
+            else {}
+        )
         new = {name: inner for name, inner in new.items() if name not in cls.model_fields}
         made = handler({name: inner for name, inner in value.items() if name not in new} if new else value)
         vars(made).update(new)
@@ -72,15 +79,17 @@ class KeyedRows(ResponseModel):
     def _new_fields(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in type(self).model_fields}
 
+    @classmethod
+    def _is_entry(cls, value: Any) -> bool:
+        if not cls.are_rows:
+            return isinstance(value, dict)
+        return isinstance(value, list) and (not value or isinstance(value[0], list))
+
     def __len__(self) -> int:
         return len(self.__pydantic_extra__ or ())
 
     def __contains__(self, name: object) -> bool:
         return name in (self.__pydantic_extra__ or ())
-
-
-def _is_entry(value: Any) -> bool:
-    return isinstance(value, list) and (not value or isinstance(value[0], list))
 
 
 class LazyRows(Sequence[R]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Encoded", "Operation", "Pagination", "same_path"]
+__all__ = ["Encoded", "Operation", "Outcome", "Packed", "Pagination", "Prices", "same_path"]
 
 T = TypeVar("T")
 
@@ -13,13 +13,16 @@ class Pagination(NamedTuple):
     """How an operation continues."""
 
     style: str
-    """`since` and `cursor` take the next value from the result, `offset` counts items."""
+    """`since` and `cursor` take the next value from the result, `last` from the last item, `offset` counts items."""
     parameter: str
     """Argument that says where a page begins."""
     items: str
-    """Where a result holds its items: a field's name, nothing for the result itself, or `*` for the rows of a pair."""
+    """Where a result holds its items: a field, nothing for the result itself, `*` for the rows of a pair, or `@page` when
+    the page is one item."""
     next: str = ""
-    """Field of the result that holds the argument's next value."""
+    """Field of the result, or of its last item, that holds the argument's next value. Fields may be inside of others."""
+    header: str = ""
+    """Header of the reply that holds it where the field is missing."""
     first: Any = None
     """What to send for the first page, where that must be said."""
     id: str = "@item"
@@ -30,6 +33,45 @@ class Pagination(NamedTuple):
     """How many items a full page has."""
     alone: bool = False
     """Whether the argument must be sent without any other."""
+    size: str = ""
+    """Argument that sets how many items a full page has."""
+    more: str = ""
+    """Field of the result that says whether there is more."""
+    step: int = 0
+    """What is added to the value of the last item; milliseconds for a time that is text."""
+    divide: int = 1
+    """By what the value of the last item is divided before."""
+    ascending: tuple[str, str, str] = ("", "", "")
+    """An argument, its value when items come in ascending order, and the argument that continues then, by the opposite
+    step."""
+
+
+class Prices(NamedTuple):
+    """A cost that depends on an argument."""
+
+    parameter: str
+    given: float
+    """The cost when it is given, and above the last step."""
+    up_to: tuple[tuple[float, float], ...] = ()
+    """Steps: the highest value, and the cost up to it."""
+
+
+class Outcome(NamedTuple):
+    """Where a result says that a request which was understood was refused all the same."""
+
+    field: str
+    """Field of the result that holds the outcome; nothing for the result itself."""
+    error: str
+    """Field of the outcome with the word for it."""
+    unless: tuple[str, ...] = ()
+    """Words that are no errors."""
+
+
+class Packed(NamedTuple):
+    """Arguments that travel together, as JSON text in one parameter."""
+
+    parameter: str
+    fields: tuple[str, ...]
 
 
 class Operation(NamedTuple, Generic[T]):
@@ -61,6 +103,10 @@ class Operation(NamedTuple, Generic[T]):
     client_order_id_unless: tuple[str, ...] = ()
     client_order_id_rows: str = ""
     """The list argument of which every element gets one."""
+    client_order_id_where: tuple[str, str] = ("", "")
+    """A field and the value that it has in those elements that get one."""
+    own_id: str = ""
+    """Argument that takes a client order id, be it allocated here or not."""
     order_ids: tuple[str, ...] = ()
     """Arguments that identify orders."""
     exclusive: tuple[tuple[str, ...], ...] = ()
@@ -73,12 +119,22 @@ class Operation(NamedTuple, Generic[T]):
     """The list argument of which every element is charged."""
     pair: str = ""
     """The argument that names the pair whose counter is charged."""
+    base: float = 0
+    """What the call is charged besides its elements."""
+    prices: Prices | None = None
+    """How the cost depends on an argument."""
     placed: tuple[str, ...] = ()
     """Where the result holds the ids of orders that it placed."""
     signing: str = "spot"
     """How a signed request is signed."""
     deep_fields: tuple[str, ...] = ()
     """Arguments whose members travel as `name[member]`."""
+    repeated_fields: tuple[str, ...] = ()
+    """List arguments of which every element travels as a parameter of its own."""
+    json_fields: tuple[str, ...] = ()
+    """Arguments that travel as JSON text among others that do not."""
+    packed: Packed | None = None
+    outcome: Outcome | None = None
     binary: bool = False
     """Whether the result is a file."""
     pagination: Pagination | None = None

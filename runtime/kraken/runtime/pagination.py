@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .errors import Facts, InvalidRequest
-from .operation import Operation
+from .fields import inside
+from .operation import Operation, Pagination
+from .options import Options
+from .transport import Reply
 
 __all__ = ["AsyncPages", "Pages", "Progress"]
 
@@ -35,13 +39,15 @@ class Paging:
 
     def __init__(self, operation: Operation[Any], arguments: Mapping[str, Any], cursor: Any) -> None:
         assert operation.pagination is not None
-        pagination = self._pagination = operation.pagination
+        pagination = self._pagination = _in_direction(operation.pagination, arguments)
         self._path = {name: value for name, value in arguments.items() if name in operation.path_fields}
         self._arguments = {name: value for name, value in arguments.items() if name != pagination.parameter}
         given = arguments.get(pagination.parameter)
         start = cursor if cursor is not None else given if given is not None else pagination.first
         self.cursor, self._skip = start if isinstance(start, list | tuple) else (start, 0)
         self._page: Any = None
+        self._full = arguments.get(pagination.size) or pagination.page_size
+        self._reply: Reply | None = None
         self._asked: set[Any] = set()
         self._border: frozenset[Any] = frozenset()
         self._stale = 0
@@ -54,6 +60,19 @@ class Paging:
         alone = self._pagination.alone and self.cursor not in (None, self._pagination.first)
         return {**(self._path if alone else self._arguments), self._pagination.parameter: self.cursor}
 
+    def heard(self, options: Options | None) -> Options | None:
+        """Options with which the reply itself is seen, where a header of it says how to go on."""
+        if not self._pagination.header:
+            return options
+        given = options or Options()
+
+        def on_reply(reply: Reply) -> None:
+            self._reply = reply
+            if given.on_reply is not None:
+                given.on_reply(reply)
+
+        return given._replace(on_reply=on_reply)
+
     def take(self, result: Any) -> list[tuple[int, Any]]:
         """What is new in a page, with its place there; decides whether there is another."""
         pagination = self._pagination
@@ -62,20 +81,20 @@ class Paging:
         placed = enumerate(zip(entries, keys, strict=True))
         fresh = [(place, entry) for place, (entry, key) in placed if key is None or key not in self._border]
         self._border = frozenset(keys)
-        total = _member(result, pagination.total) if pagination.total else None
+        total = inside(result, pagination.total) if pagination.total else None
         self._stale = self._stale + 1 if not fresh and total == self.total else 0
         self.total = total
         self._page = self.cursor
         self._asked.add(self.cursor)
-        self._advance(result, len(entries))
+        self._advance(result, entries)
         fresh = [(place, entry) for place, entry in fresh if place >= self._skip]
         self._skip = 0
         self.pages += 1
         self.items += len(fresh)
         return fresh
 
-    def _advance(self, result: Any, count: int) -> None:
-        pagination = self._pagination
+    def _advance(self, result: Any, entries: list[Any]) -> None:
+        pagination, count = self._pagination, len(entries)
         if pagination.style == "offset":
             self.cursor = (self.cursor or 0) + count
             reached = self.total is not None and self.cursor >= self.total
@@ -83,9 +102,23 @@ class Paging:
             over = self._stale > 1 or (self.total is None and count < pagination.page_size)
             self.done = count == 0 or reached or over
             return
-        following = _member(result, pagination.next) or None
-        self.done = following is None or following in self._asked or (pagination.style == "since" and self._stale > 0)
-        self.cursor = self.cursor if following is None and pagination.style == "since" else following
+        following = self._following(result, entries)
+        ended = following is None or following in self._asked
+        if pagination.style == "last":
+            is_more = inside(result, pagination.more) if pagination.more else count >= self._full
+            ended = ended or not is_more
+        self.done = ended or (pagination.style != "cursor" and self._stale > 0)
+        self.cursor = self.cursor if following is None and pagination.style != "cursor" else following
+
+    def _following(self, result: Any, entries: list[Any]) -> Any:
+        """What the argument has to be for the next page; None when nothing says it."""
+        pagination = self._pagination
+        if pagination.style == "last":
+            return _beyond(inside(entries[-1], pagination.next), pagination) if entries else None
+        found = inside(result, pagination.next)
+        if not found and self._reply is not None:
+            found = self._reply.headers.get(pagination.header.lower())
+        return found or None
 
     def cursor_at(self, place: int) -> Any:
         """Where to continue with an entry of the last page."""
@@ -94,25 +127,42 @@ class Paging:
         return self._page if place == 0 and self._page is not None else (self._page, place)
 
 
+def _in_direction(pagination: Pagination, arguments: Mapping[str, Any]) -> Pagination:
+    """How to continue in the order that was asked for."""
+    argument, value, parameter = pagination.ascending
+    if argument and arguments.get(argument) == value:
+        return pagination._replace(parameter=parameter, step=-pagination.step)
+    return pagination
+
+
+def _beyond(value: Any, pagination: Pagination) -> Any:
+    """The value for the next page, from that of the last item."""
+    if isinstance(value, list):
+        value = value[-1] if value else None
+    if isinstance(value, str):
+        later = datetime.fromisoformat(value) + timedelta(milliseconds=pagination.step)
+        return later.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    number = 0 if value is None else value // pagination.divide + pagination.step
+    return number if number > 0 else None  # ids begin at 1
+
+
 def _entries(result: Any, where: str) -> list[Any]:
     found = result
-    if where == "*":
+    if where == "@page":
+        found = [result]
+    elif where == "*":
         found = [row for rows in (result.__pydantic_extra__ or {}).values() for row in rows]
     elif where:
-        found = _member(result, where)
+        found = inside(result, where)
     if found is None:
         return []
     return list(found.items()) if isinstance(found, dict) else list(found)
 
 
-def _member(result: Any, name: str) -> Any:
-    return result.get(name) if isinstance(result, dict) else getattr(result, name, None)
-
-
 def _identity(entry: Any, by: str) -> Any:
     if by == "@key":
         return entry[0]
-    key = entry if by == "@item" else _member(entry, by)
+    key = entry if by == "@item" else inside(entry, by)
     try:
         hash(key)
     except TypeError:
@@ -128,10 +178,12 @@ class _Base(Generic[T]):
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
+        options: Options | None = None,
     ) -> None:
         if max_items is not None and max_items < 0:
             raise InvalidRequest(f"max_items: {max_items} is not allowed; allowed: 0 or more", Facts(sent=False))
         self._paging = Paging(operation, arguments, cursor)
+        self._options = self._paging.heard(options)
         self._waiting: deque[tuple[int, T]] = deque()
         self._left = max_items
         self._on_page = on_page
@@ -169,19 +221,20 @@ class Pages(_Base[T], Iterator[T]):
 
     def __init__(
         self,
-        fetch: Callable[[dict[str, Any]], Any],
+        fetch: Callable[[dict[str, Any], Options | None], Any],
         operation: Operation[Any],
         arguments: Mapping[str, Any],
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
+        options: Options | None = None,
     ) -> None:
-        super().__init__(operation, arguments, cursor, max_items, on_page)
+        super().__init__(operation, arguments, cursor, max_items, on_page, options)
         self._fetch = fetch
 
     def __next__(self) -> T:
         while not self._waiting and not self._is_over:
-            self._take(self._fetch(self._paging.arguments()))
+            self._take(self._fetch(self._paging.arguments(), self._options))
         if self._is_over:
             raise StopIteration
         return self._next()
@@ -192,19 +245,20 @@ class AsyncPages(_Base[T], AsyncIterator[T]):
 
     def __init__(
         self,
-        fetch: Callable[[dict[str, Any]], Awaitable[Any]],
+        fetch: Callable[[dict[str, Any], Options | None], Awaitable[Any]],
         operation: Operation[Any],
         arguments: Mapping[str, Any],
         cursor: Any,
         max_items: int | None,
         on_page: Callable[[Progress], None] | None,
+        options: Options | None = None,
     ) -> None:
-        super().__init__(operation, arguments, cursor, max_items, on_page)
+        super().__init__(operation, arguments, cursor, max_items, on_page, options)
         self._fetch = fetch
 
     async def __anext__(self) -> T:
         while not self._waiting and not self._is_over:
-            self._take(await self._fetch(self._paging.arguments()))
+            self._take(await self._fetch(self._paging.arguments(), self._options))
         if self._is_over:
             raise StopAsyncIteration
         return self._next()

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from .encoding import codec
-from .envelopes import ENVELOPES, Unreadable
+from .envelopes import Unreadable, opened
 from .errors import DecodeError, Facts, InvalidRequest, KrakenError
 from .json import MALFORMED, decode
 from .operation import Operation
@@ -22,7 +22,7 @@ def decode_reply(operation: Operation[Any] | None, asked: str, raw: bytes | str,
     body = raw.encode() if isinstance(raw, str) else raw
     facts = Facts(operation.name, body=body)
     try:
-        result = ENVELOPES[operation.envelope](decode(body), 200, import_module("kraken.exceptions").TABLE, facts)
+        result = opened(operation, decode(body), 200, import_module("kraken.exceptions").TABLE, facts)
         if isinstance(result, KrakenError):
             raise result
         return codec(operation).result.validate_python(result)

@@ -7,13 +7,15 @@ import hmac
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256, sha512
+from typing import NamedTuple, Protocol
 
 from .errors import CredentialsError, Facts
+from .forms import form
 
-__all__ = ["NonceSource", "SpotSigner", "nonce_source"]
+__all__ = ["SIGNERS", "FuturesSigner", "NonceSource", "SpotSigner", "Unsigned", "nonce_source"]
 
 
 class NonceSource:
@@ -58,21 +60,100 @@ def key_lock(key: str) -> threading.Lock:
     return _key_state(key).lock
 
 
+class Unsigned(NamedTuple):
+    """A request to be signed."""
+
+    signing: str
+    """The scheme, by its name in the specs."""
+    target: str
+    """Path and query, encoded."""
+    body: bytes
+    is_json: bool
+
+
+class Signer(Protocol):
+    """Signs the requests of one key."""
+
+    needs_nonce: bool
+    """Whether Kraken refuses a request without a nonce."""
+
+    def __init__(self, key: str, secret: str) -> None: ...
+
+    def sign(self, request: Unsigned, nonce: int | None, otp: str | None, /) -> tuple[dict[str, str], bytes]:
+        """The headers that authenticate a request, and its body."""
+
+
 class SpotSigner:
     """Signs Spot requests: HMAC-SHA512 over the path and the SHA-256 of nonce and body."""
+
+    needs_nonce = True
 
     def __init__(self, key: str, secret: str) -> None:
         self.key = key
         self._mac = hmac.new(decode_secret(key, secret), digestmod=sha512)
 
+    def sign(self, request: Unsigned, nonce: int | None, otp: str | None, /) -> tuple[dict[str, str], bytes]:
+        """The headers that authenticate a request, and its body, to which nonce and password are added."""
+        assert nonce is not None
+        if request.signing == "spot-funding":
+            own = {"API-Nonce": str(nonce), **({"API-OTP": otp} if otp is not None else {})}
+            return self.headers(request.target, nonce, request.body) | own, request.body
+        pairs: list[tuple[str, str | int]] = [("nonce", nonce)]
+        if otp is not None:
+            pairs.append(("otp", otp))
+        if request.is_json:
+            from .json import encode
+
+            start = encode(dict(pairs))
+            body = start if request.body in (b"", b"{}") else start[:-1] + b"," + request.body[1:]
+        else:
+            body = b"&".join(filter(None, (form(pairs).encode("ascii"), request.body)))
+        return self.headers(request.target, nonce, body), body
+
     def headers(self, path: str, nonce: int, body: bytes) -> dict[str, str]:
         """The headers that authenticate a body which contains the nonce."""
-        mac = self._mac.copy()
-        mac.update(path.encode("ascii") + sha256(b"%d%b" % (nonce, body)).digest())
-        return {"API-Key": self.key, "API-Sign": b64encode(mac.digest()).decode("ascii")}
+        return {"API-Key": self.key, "API-Sign": _signature(self._mac, path.encode("ascii"), b"%d%b" % (nonce, body))}
 
     def __repr__(self) -> str:
         return "SpotSigner(key=<hidden>, secret=<hidden>)"
+
+
+class FuturesSigner:
+    """Signs Futures requests: HMAC-SHA512 over the SHA-256 of query or body, nonce and path.
+
+    Kraken takes requests without a nonce, and none is sent unless the caller gives a source of them: then calls of one
+    key may be under way at the same time, and other programs with the key may count in another unit.
+    """
+
+    needs_nonce = False
+
+    def __init__(self, key: str, secret: str) -> None:
+        self.key = key
+        self._mac = hmac.new(decode_secret(key, secret), digestmod=sha512)
+
+    def sign(self, request: Unsigned, nonce: int | None, _otp: str | None, /) -> tuple[dict[str, str], bytes]:
+        """The headers that authenticate a request, and its body as it was given."""
+        own = {} if nonce is None else {"Nonce": str(nonce)}
+        return {**self.headers(request.target, own.get("Nonce", ""), request.body), **own}, request.body
+
+    def headers(self, target: str, nonce: str, body: bytes) -> dict[str, str]:
+        """The headers that authenticate path, query and body as they are sent; the nonce is empty when none is."""
+        path, _, query = target.partition("?")
+        data = query.encode("ascii") + body + nonce.encode("ascii") + path.removeprefix("/derivatives").encode("ascii")
+        return {"APIKey": self.key, "Authent": _signature(self._mac, b"", data)}
+
+    def __repr__(self) -> str:
+        return "FuturesSigner(key=<hidden>, secret=<hidden>)"
+
+
+SIGNERS: Mapping[str, type[Signer]] = {"spot": SpotSigner, "futures": FuturesSigner}
+"""What signs the requests of a product."""
+
+
+def _signature(mac: hmac.HMAC, before: bytes, data: bytes) -> str:
+    copy = mac.copy()
+    copy.update(before + sha256(data).digest())
+    return b64encode(copy.digest()).decode("ascii")
 
 
 def decode_secret(key: str, secret: str) -> bytes:

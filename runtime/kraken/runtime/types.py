@@ -7,16 +7,24 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer, SerializationInfo
+from pydantic import (
+    BeforeValidator,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    SerializationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import CoreSchema, core_schema
 
-from .json import WIRE
+from .json import WIRE, TextDecimal
 
 __all__ = [
     "Amount",
     "AmountNumber",
     "AmountText",
     "ClientOrderId",
+    "DecimalAsSent",
     "DecimalNumber",
     "DecimalText",
     "RelativePrice",
@@ -71,6 +79,11 @@ def _as_number(value: Any, info: SerializationInfo) -> Any:
     if isinstance(value, Decimal) and info.context is not WIRE and info.mode == "json":
         return plain(value)
     return value
+
+
+def _remembering(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    number = handler(value)
+    return TextDecimal(number) if isinstance(value, str) else number
 
 
 def exact_amount(value: Any) -> Decimal:
@@ -141,6 +154,9 @@ SignedDecimalText = Annotated[Decimal, PlainSerializer(_as_signed_text)]
 
 DecimalNumber = Annotated[Decimal, PlainSerializer(_as_number)]
 """A decimal that is a JSON number on the wire."""
+
+DecimalAsSent = Annotated[Decimal, WrapValidator(_remembering), PlainSerializer(_as_number)]
+"""A decimal that is text on the wire in some replies and a JSON number in others."""
 
 AmountText = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_text)]
 AmountNumber = Annotated[Decimal, BeforeValidator(exact_amount), PlainSerializer(_as_number)]

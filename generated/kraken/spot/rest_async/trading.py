@@ -232,7 +232,7 @@ class AsyncTrading(AsyncGroup):
             NotSent: No connection could be made.
 
         API key permission: Orders and trades - Create & modify orders; Orders and trades - Cancel & close orders.
-        Rate limit: costs 0.5 on the trading counter.
+        Rate limit: costs 0.5 for each element of `orders` on the trading counter.
         Kraken's page: https://docs.kraken.com/api/docs/rest-api/add-order-batch
         """
         return await self._call(

@@ -79,7 +79,6 @@ class WebSocketClient:
     error_table: ClassVar[str] = "kraken.exceptions:TABLE"
     connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600.0)
     product: ClassVar[str] = ""
-    rest_url: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -159,10 +158,11 @@ class WebSocketClient:
         self._may_wait = True
         if tier is not None:
             from ..checks import base_url
-            from ..limits import limits_of_key
+            from ..limits import limits_of
 
-            url = base_url(rest_url or self.rest_url)
-            self._limits, self._may_wait = limits_of_key(self.product, url, key, tier, on_limit, self._timing.clock)
+            product = load(self.product)
+            url = base_url(rest_url or product.url)
+            self._limits, self._may_wait = limits_of(product, url, key, tier, on_limit, self._timing.clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[str, Session] = {}
         self._dispatcher = Dispatcher(

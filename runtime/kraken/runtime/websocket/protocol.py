@@ -120,6 +120,8 @@ class Method(NamedTuple):
     """No client order id is made when one of these is given."""
     client_order_id_rows: str = ""
     """The list parameter of which every element gets a client order id."""
+    client_order_id_where: tuple[str, str] = ("", "")
+    """A field and the value that it has in those elements that get one."""
     order_ids: tuple[str, ...] = ()
     """Parameters that identify orders; errors carry them."""
     replies_per: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ _OPERATIONS = {
 
 
 def find_operation(key: str) -> Operation[Any] | None:
-    """The operation behind a method and path (`POST /0/private/Balance`), or None. Parts of a path may be filled in."""
+    """The operation behind a method and path (`GET /0/public/Candles`), or None. Parts of a path may be filled in."""
     found = _OPERATIONS.get(key) or next((_OPERATIONS[known] for known in _OPERATIONS if same_path(known, key)), None)
     return getattr(import_module(f".operations.{found[0]}", __package__), found[1]) if found else None
 
@@ -39,7 +39,7 @@ def decode_response(operation: str, raw: bytes | str) -> Any:
     """Decode a recorded REST reply.
 
     Args:
-        operation: Method and path, such as `POST /0/private/Balance`; a method's name such as `get_account_balance` will do.
+        operation: Method and path, such as `GET /0/public/Candles`; a method's name such as `get_candles` will do.
         raw: The body as it came over the wire.
 
     Returns:

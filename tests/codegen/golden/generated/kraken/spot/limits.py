@@ -11,8 +11,10 @@ __all__ = ["SYMBOLS", "TIERS"]
 
 TIERS: dict[str, Tier] = {
     "small": Tier(
-        rest=CounterLimit(10, 0.5),
-        trading=CounterLimit(50, 1),
+        {
+            "rest": CounterLimit(maximum=10, decay=0.5),
+            "trading": CounterLimit(maximum=50, decay=1),
+        },
         open_orders=5,
     ),
 }

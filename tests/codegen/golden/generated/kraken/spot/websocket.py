@@ -61,8 +61,7 @@ class SpotSockets(ParamsClient):
 
     decoder: ClassVar[str] = "kraken.spot.messages:decode"
     encoder: ClassVar[str] = "kraken.spot.models.websocket:encode_parameters"
-    product: ClassVar[str] = "spot"
-    rest_url: ClassVar[str] = "https://api.example.com"
+    product: ClassVar[str] = "kraken.spot.product:PRODUCT"
     connect_budget: ClassVar[ConnectBudget] = ConnectBudget(150, 600)
 
     _rest: SpotAsyncClient | None = None

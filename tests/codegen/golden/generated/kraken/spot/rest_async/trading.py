@@ -114,7 +114,8 @@ class AsyncTrading(AsyncGroup):
             OrderStateUnknown: The reply was lost: the request was sent once, and may have been carried out.
             NotSent: No connection could be made.
 
-        API key permission: Create orders. Rate limit: costs 1.5 on the trading counter.
+        API key permission: Create orders. Rate limit: costs 1.5 for each element of `orders` on the trading
+        counter.
         Kraken's page: https://docs.example.com/add-order-batch
         """
         return await self._call(

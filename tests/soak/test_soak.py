@@ -1,0 +1,62 @@
+"""A short soak is good, and the judge notices what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from .judge import Book, Judge, Shown
+from .page import page
+from .soak import spot
+
+BOOK = Book("book", "BTC/USD", 10)
+INSTANT = 10**9
+
+
+def test_a_minute_of_trouble() -> None:
+    run = spot(60, seed=1)
+    assert run.is_good, (run.world["wrong"], run.differences, run.failures)
+    assert run.world["happened"]["cut"] > 3
+    assert run.world["states_shown"] > 500
+    assert run.world["fills"] > 5
+    text = page({"Spot": run}, 1)
+    assert f"| Fills | {run.world['fills']} |" in text
+    assert "| **Wrong states shown** | 0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("at", "state", "good"),
+    [
+        (2 * INSTANT, b"b", True),
+        (2 * INSTANT, b"c", True),
+        (2 * INSTANT, b"a", True),
+        (2 * INSTANT, b"d", False),
+        (3 * INSTANT, b"c", True),
+        (3 * INSTANT, b"a", False),
+        (4 * INSTANT, b"d", True),
+        (0, b"a", False),
+    ],
+    ids=str,
+)
+def test_a_state_must_have_been_true_at_its_time(at: int, state: bytes, good: bool) -> None:
+    judge = Judge()
+    for moment, true in ((1, b"a"), (2, b"b"), (2, b"c"), (4, b"d")):
+        judge.note(BOOK, moment * INSTANT, true)
+    judge.look(Shown(BOOK, at, state))
+    assert (judge.wrong == []) is good
+
+
+def test_a_book_does_not_go_back() -> None:
+    judge = Judge()
+    for true in (b"a", b"b", b"a", b"b"):
+        judge.note(BOOK, INSTANT, true)
+    for state, wrong in ((b"b", 0), (b"a", 0), (b"a", 0), (b"b", 0), (b"a", 1)):
+        judge.look(Shown(BOOK, INSTANT, state))
+        assert len(judge.wrong) == wrong
+
+
+def test_fills_are_told_once() -> None:
+    judge = Judge()
+    judge.fills_done |= {"one", "two", "three"}
+    for fill, late in (("one", False), ("two", True), ("two", True), ("four", False)):
+        judge.hear(fill, late)
+    assert (judge.fills_lost, judge.fills_repeated, judge.fills_invented, judge.fills_late) == (1, 1, 1, 2)
