@@ -240,6 +240,8 @@ def test_closing_realises_funding(futures_timed: FuturesAccount, clock: Clock) -
     assert due != 0
     cash = next(each for each in futures_timed.history("account-log")["logs"] if each["asset"] == "usd")
     assert abs(cash["realized_funding"] - due) < D("0.0002")
+    gained = cash["realized_pnl"] - cash["fee"] + cash["realized_funding"]
+    assert cash["new_balance"] - cash["old_balance"] == gained
 
 
 def test_dated_contracts_have_no_funding(futures_timed: FuturesAccount, clock: Clock) -> None:

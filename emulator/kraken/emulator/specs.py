@@ -178,6 +178,7 @@ class Specs:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     methods: Mapping[str, Channel] = field(default_factory=dict)
     servers: Mapping[str, Server] = field(default_factory=dict)
+    """Those of which it is said how long they keep connections."""
 
     def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation that answers a request, and the arguments in its path; None if there is none.
@@ -216,8 +217,8 @@ def load(folder: Path, product: str) -> Specs:
     servers: dict[str, Server] = {}
     for path in sorted((folder / product / "websocket").glob("*.yaml")):
         document = Document.open(path)
-        declared = document.content.get("servers", {}).items()
-        servers |= {name: _server(facts) for name, facts in declared if "x-kraken-idle-close" in facts}
+        known = document.content.get("servers", {}).items()
+        servers |= {name: _server(facts) for name, facts in known if "x-kraken-idle-close" in facts}
         for facts in document.content.get("channels", {}).values():
             found = methods if facts["x-kraken-kind"] == "method" else channels
             found[facts["address"]] = _channel(document, facts)
