@@ -23,7 +23,7 @@ from ..support import CLIENTS
 from .support import GOLDEN, REPOSITORY, SPECS, documents
 
 DOCS = REPOSITORY / "docs"
-SOCKETS = {"spot": SpotWSClient, "unified": UnifiedWSClient}
+SOCKETS: dict[str, Any] = {"spot": SpotWSClient, "unified": UnifiedWSClient}
 ENDPOINTS = REPOSITORY.parent / "shared" / "kraken-api" / "rest-endpoints.csv"
 
 

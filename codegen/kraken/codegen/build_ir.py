@@ -102,7 +102,7 @@ class Builder:
         self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
         """Where the classes of each module come from."""
         self._home = ""
-        """The product that classes are made for. What it shares with another product becomes a class of its own."""
+        """The product whose streams are being built: what it shares with another product becomes a class of its own."""
         self._certainty = ""
         """How sure we are of schemas that do not say it themselves; empty where all is certain."""
 
@@ -122,7 +122,6 @@ class Builder:
             if "x-kraken-end" in document.data:
                 product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
-            self._home = product.name
             self._lookups(product)
         if self.problems:
             raise SpecError(self.problems)
@@ -177,16 +176,13 @@ class Builder:
 
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
-        product = self._product(document)
-        known = [
-            operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
-            for each in self.products.values()
-            for group in each.groups
-            for operation in group.operations
-        ]
+        product = self.products[document.data["x-kraken-product"]]
         for name, server in document.data["servers"].items():
-            token = server.get("x-kraken-token")
-            if token is not None and token not in known:
+            token = server.get("x-kraken-token", "")
+            owner, slash, _ = token.rpartition("/")
+            owning = self.products.get(owner, Product(owner)) if slash else product
+            known = [f"{owner}{slash}{each.operation_id}" for group in owning.groups for each in group.operations]
+            if token and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
@@ -197,8 +193,8 @@ class Builder:
     # ------------------------------------------------------------------ REST
 
     def _product(self, document: Document) -> Product:
-        self._home, self._certainty = document.data["x-kraken-product"], ""
-        return self.products.setdefault(self._home, Product(self._home))
+        name = document.data["x-kraken-product"]
+        return self.products.setdefault(name, Product(name))
 
     def _rest(self, document: Document) -> None:
         product = self._product(document)
@@ -578,10 +574,12 @@ class Builder:
                 self._problem(
                     document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"
                 )
+            self._home = product.name
             if raw["x-kraken-kind"] == "channel":
                 product.channels.append(self._channel(document, product, at, raw))
             elif product.dialect is None:  # the requests of others are the business of those who speak them
                 product.methods.append(self._method(document, product, at, raw))
+            self._home = self._certainty = ""
 
     def _common(self, document: Document, product: Product, raw: Json) -> Json:
         return {
@@ -895,7 +893,8 @@ class Builder:
         return self._named_module(document, "messages")
 
     def _named_module(self, document: Document, name: str) -> ModelModule:
-        module = self.products[self._home].modules.setdefault(name, ModelModule(name, self._home))
+        product = self._home or _product_name(document)
+        module = self.products[product].modules.setdefault(name, ModelModule(name, product))
         module.sources.add(document.name)
         return module
 
@@ -1053,16 +1052,16 @@ class Builder:
         self.problems.append(document.problem(at, what, allowed))
 
 
-def _product_name(document: Document) -> str:
-    """The product that a document belongs to; documents without paths tell it by their folder."""
-    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
-
-
 def _certainty_words(own: str, around: str) -> str:
     """What to say of a field of which we are less or more sure than of what is around it."""
     if not own or own == around or "implied" not in (own, around):
         return ""
     return IMPLIED if own == "implied" else " Documented by Kraken."
+
+
+def _product_name(document: Document) -> str:
+    """The product that a document belongs to; documents without paths tell it by their folder."""
+    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
 
 
 def _server(raw: Json) -> str:
