@@ -973,5 +973,5 @@ Message = (
 Reply = Event
 """Anything else."""
 
-decode: Callable[[bytes], Message | Event | UnknownFrame] = frame_decoder(Message, Event, mark="feed", request=b"")
+decode: Callable[[bytes], Message | Event | UnknownFrame] = frame_decoder(Message, Event, mark="feed", verb="event")
 """A frame as a struct; one of an unknown kind, or that does not fit, as `UnknownFrame` with everything that it holds."""

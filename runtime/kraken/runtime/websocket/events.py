@@ -112,6 +112,10 @@ class Malformed(NamedTuple):
     socket: str
     raw: bytes
 
+    def __repr__(self) -> str:
+        """Without the message, in which there may be a secret."""
+        return f"Malformed(socket={self.socket!r}, {len(self.raw)} bytes)"
+
 
 class Unexpected(NamedTuple):
     """A message that nobody waits for: of a channel that this version does not know, or a reply to no open request.
@@ -123,6 +127,10 @@ class Unexpected(NamedTuple):
     frame: Any
     """The message, decoded; numbers with a fraction are `Decimal`."""
     raw: bytes
+
+    def __repr__(self) -> str:
+        """Without the bytes of the message, in which there may be a secret."""
+        return f"Unexpected(socket={self.socket!r}, frame={self.frame!r}, {len(self.raw)} bytes)"
 
 
 class BookInvalid(NamedTuple):

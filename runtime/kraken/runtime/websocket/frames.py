@@ -47,7 +47,7 @@ class UnknownFrame:
 
 
 def frame_decoder(
-    message: Any, reply: Any, *, lenient: bool = False, mark: str = "channel", request: bytes = b'"params"'
+    message: Any, reply: Any, *, lenient: bool = False, mark: str = "channel", verb: str = ""
 ) -> Callable[[bytes], Any]:
     """A decoder for two unions of structs: frames of channels, and replies to requests.
 
@@ -58,7 +58,7 @@ def frame_decoder(
         message: The union of frames.
         reply: The union of replies.
         mark: The member that says what channel a frame is of.
-        request: What only requests hold; a recording may have them.
+        verb: The member that all replies have, where they name a channel too.
         lenient: Whether a field that may be absent is left out where its value is not of the expected form: for
             frames that are in part only guessed. It is in the raw frame, and a warning is logged once.
     """
@@ -66,7 +66,14 @@ def frame_decoder(
     decode_reply = msgspec.json.Decoder(reply).decode
     channels = {struct.__struct_config__.tag for struct in get_args(message) or (message,)}
 
+    replies = f'"{verb}"'.encode() if verb else b""
+
     def decode(raw: bytes) -> Any:
+        if replies and replies in raw:
+            with suppress(*MALFORMED):
+                frame = decode_reply(raw)
+                frame.__dict__["raw"] = raw
+                return frame
         try:
             frame = decode_message(raw)
             frame.__dict__["raw"] = raw
@@ -76,7 +83,7 @@ def frame_decoder(
         except MALFORMED as error:
             raise _malformed(raw) from error
         try:
-            if not request or request not in raw:
+            if b'"params"' not in raw:  # the mark of a request, which a recording may hold
                 with suppress(msgspec.ValidationError):
                     frame = decode_reply(raw)
                     frame.__dict__["raw"] = raw

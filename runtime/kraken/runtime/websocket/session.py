@@ -486,7 +486,7 @@ class Session:
     def live(self) -> Iterator[dict[str, Any]]:
         """The requests of the subscriptions that are live, one each."""
         for subscription in self._subscriptions.values():
-            if subscription.live and subscription.owners != [self._pulse]:
+            if subscription.live and any(owner is not self._pulse for owner in subscription.owners):
                 yield subscription.request([subscription.value])
 
     # ------------------------------------------------------------------ the connection's life

@@ -115,7 +115,7 @@ class Subscription:
 
     def request(self, values: list[Any]) -> dict[str, Any]:
         """The parameters of a subscribe request for these values."""
-        each = {self.channel.each: values} if self.channel.each else {}
+        each = {self.channel.each: values} if self.channel.each and values != [None] else {}
         return {"channel": self.channel.name, **each, **self.parameters}
 
     def key(self) -> tuple[Any, ...]:
