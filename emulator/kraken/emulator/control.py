@@ -13,6 +13,7 @@ from kraken.emulator.app import App, Door
 from kraken.emulator.errors import Refusal
 from kraken.emulator.faults import Faults
 from kraken.emulator.futures import Futures
+from kraken.emulator.futures_ws import FuturesConnection
 from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.server import HOST, Server
 from kraken.emulator.specs import specs_folder
@@ -57,7 +58,7 @@ class Emulator(Trouble):
         port: Port of REST and the public WebSocket; 0 takes a free one.
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
         level3_port: Port of the WebSocket with single orders; 0 takes a free one.
-        futures_port: Port of Futures REST; 0 takes a free one.
+        futures_port: Port of Futures REST and Derivatives WebSocket v1; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
         tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits, save
@@ -120,7 +121,8 @@ class Emulator(Trouble):
             "heartbeat": int(heartbeat_interval * SECOND),
         }
         self._services = self._spot.services(common, message_rate)
-        self._feeds: Mapping[str, Feeds] = {"spot": self._spot.feeds}
+        self._futures_services = self._futures.services(common)
+        self._feeds: Mapping[str, Feeds] = {"spot": self._spot.feeds, "futures": self._futures.feeds}
         self.key = self._spot.keys.key
         """The API key of the emulated account."""
         self.secret = self._spot.keys.secret
@@ -139,6 +141,8 @@ class Emulator(Trouble):
         """Base URL of the authenticated Spot WebSocket, once started; a client appends ``/v2``."""
         self.spot_ws_level3_url = ""
         """Base URL of the Spot WebSocket with single orders, once started; a client appends ``/v2``."""
+        self.futures_ws_url = ""
+        """Base URL of Derivatives WebSocket v1, once started; a client appends ``/ws/v1``."""
 
     def __repr__(self) -> str:
         return f"<Emulator {self.spot_url or 'not started'}>"
@@ -161,6 +165,7 @@ class Emulator(Trouble):
         self.spot_ws_url = f"ws://{HOST}:{public}"
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
+        self.futures_ws_url = f"ws://{HOST}:{futures}"
         self._app = App(
             self._services,
             {**dict.fromkeys((public, private, level3), self._spot.site), futures: self._futures.site},
@@ -178,14 +183,20 @@ class Emulator(Trouble):
     def _doors(self) -> dict[tuple[int, str], Door]:
         """Where WebSocket connections come in, by port and path."""
         assert self._server is not None
-        public, private, level3, _futures = self._server.ports
-        spot = self._spot
-        return {
+        public, private, level3, futures = self._server.ports
+        spot, derivatives = self._spot, self._futures
+        doors = {
             (port, spot.specs.servers[name].path): Door(
                 name, functools.partial(Session, self._services, (name,)), spot.banned
             )
             for port, name in ((public, "public"), (private, "private"), (level3, "level3"))
         }
+        doors[futures, derivatives.specs.servers["public"].path] = Door(
+            "futures",
+            functools.partial(FuturesConnection, self._futures_services),
+            lambda: derivatives.full(sum(each.server == "futures" for each in self._app.connections)),
+        )
+        return doors
 
     def stop(self) -> None:
         """Reset all connections and close the ports. Does nothing when it is not running."""
@@ -415,6 +426,16 @@ class Emulator(Trouble):
                 session.push_status()
 
         self._call(change)
+
+    def notify(self, note: str, kind: str = "general", priority: str = "low") -> None:
+        """Announce something in the feed ``notifications_auth`` of Derivatives WebSocket v1, effective at once.
+
+        Args:
+            note: The text.
+            kind: ``market``, ``general``, ``new_feature``, ``bug_fix``, ``maintenance`` or ``settlement``.
+            priority: ``low``, ``medium`` or ``high``.
+        """
+        self._call(lambda: self._futures.feeds.notify(note, kind, priority))
 
     def _place(self, name: str) -> tuple[Market, Pair]:
         """The market on which a pair or a contract is traded."""

@@ -108,6 +108,10 @@ class Trouble(ABC):
         """End the life of all WebSocket tokens; connections and subscriptions stay."""
         self._call(self._spot.keys.expire_tokens)
 
+    def expire_challenges(self) -> None:
+        """Take back all challenges of Derivatives WebSocket v1; connections and subscriptions stay."""
+        self._call(self._futures.keys.expire_challenges)
+
     # ------------------------------------------------------------------ frames
 
     def poison_checksum(self, symbol: str, times: int = 1) -> None:
@@ -121,6 +125,20 @@ class Trouble(ABC):
             ValueError: there is no such pair.
         """
         self._call(lambda: self._spot.feeds.poisoned.update({self._pair(symbol).symbol: times}))
+
+    def skip_sequence(self, contract: str, times: int = 1) -> None:
+        """Leave out numbers before the next message of a contract's book on Derivatives WebSocket v1.
+
+        Args:
+            contract: The contract.
+            times: How many numbers.
+
+        Raises:
+            ValueError: there is no such contract.
+        """
+        if contract not in self._futures.venue.contracts.all:
+            raise ValueError(f"unknown contract {contract!r}")
+        self._call(lambda: self._futures.feeds.skipping.update({contract: times}))
 
     def lose_frames(self, channel: str, times: int = 1, product: Product = "spot") -> None:
         """Let the next frames of a channel get lost: their numbers are used up, but nobody gets them.
