@@ -89,7 +89,12 @@ def test_the_exit_code_tells(recorder: Recorder, code: int) -> None:
 def test_an_interrupted_command_ends_with_130_and_says_nothing(recorder: Recorder) -> None:
     recorder.may_answer.clear()
     with subprocess.Popen(
-        [*PROGRAM, "spot", f"{recorder.url}/0/public/New"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, "spot", "--timeout", "60", f"{recorder.url}/0/public/New"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that were started in the background are deaf to it, and so were what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert recorder.arrived.wait(30)
         running.send_signal(signal.SIGINT)

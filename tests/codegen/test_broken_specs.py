@@ -827,7 +827,7 @@ CASES = {
         (
             (
                 "x-kraken-token: getToken",
-                "x-kraken-token: no operation 'getToken'; allowed: futures/sendOrder, futures/sendBatch, futures/findOrders, futures/listFills, getCandles, getAsset, addOrder, addOrderBatch, getBalance, getWebsocketsToken, getOpenOrders, getExport",
+                "x-kraken-token: no operation 'getToken'; allowed: getCandles, getAsset, addOrder, addOrderBatch, getBalance, getWebsocketsToken, getOpenOrders, getExport",
             ),
         ),
     ),

@@ -24,6 +24,17 @@ CONTRACTS = Contracts(Instruments().assets).all
 HOUR = 3600
 
 
+@pytest.fixture
+def futures(futures_timed: FuturesAccount) -> FuturesAccount:
+    """While the clock stands still there is no funding between two looks."""
+    return futures_timed
+
+
+@pytest.fixture
+def emulator(futures_timed: FuturesAccount) -> Emulator:
+    return futures_timed.emulator
+
+
 def trade(futures: FuturesAccount, side: str, size: str, price: str, symbol: str = "PF_XBTUSD") -> str:
     """Fill an order at its own price."""
     number = futures.placed(side, size, price, symbol=symbol)

@@ -138,6 +138,20 @@ def test_an_order_that_grows_queues_behind_the_others(account: Account, level3: 
     assert orders.checksum() == frame["data"][0]["checksum"]
 
 
+def test_an_iceberg_that_grows_unseen_loses_its_place(account: Account, level3: Socket) -> None:
+    first = account.limit(price="68012.4", volume="0.10", ordertype="iceberg", displayvol="0.02")
+    second = account.limit(price="68012.4")
+    level3.ask("subscribe", channel="level3", symbol=["BTC/USD"])
+    orders = TextOrders(10)
+    orders.apply(frames_until_pong(level3, "level3")[0]["data"][0])
+    account.call("AmendOrder", txid=first, order_qty="0.12")
+    (frame,) = frames_until_pong(level3, "level3")
+    assert [each["order_qty"] for each in frame["data"][0]["bids"]] == ["0.02000000"]
+    orders.apply(frame["data"][0])
+    assert [each["order_id"] for each in orders.queue("bids", "68012.4")] == [second, first]
+    assert orders.checksum() == frame["data"][0]["checksum"]
+
+
 def test_an_amend_that_is_refused_leaves_the_order_in_its_place(account: Account, level3: Socket) -> None:
     first, second = account.limit(price="68012.4"), account.limit(price="68012.4")
     assert "Insufficient" in account.refused("AmendOrder", txid=first, order_qty="1000")

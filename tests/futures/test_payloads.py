@@ -9,14 +9,17 @@ import pytest
 
 from kraken import exceptions
 from kraken.exceptions import ExchangeError, InvalidRequest
-from kraken.futures import decode_response
+from kraken.futures import decode_message, decode_response
 from kraken.futures.decode import find_operation
 from kraken.runtime import Reply, to_json
+from kraken.runtime.websocket.frames import UnknownFrame
 
 from ..payloads import Payload, load, needs_payloads
 from ..support import FakeTransport, FuturesOpener, numbers_as_text
 
-PAYLOADS = [each for each in load("futures") if each.transport == "rest"]
+EVERYTHING = load("futures")
+PAYLOADS = [each for each in EVERYTHING if each.transport == "rest"]
+FRAMES = [each for each in EVERYTHING if each.transport == "ws"]
 REFUSALS = {
     "get-notifications/03-200-failure": "KrakenApiLimitExceededError",
     "get-openpositions/04-200-failure": "KrakenApiLimitExceededError",
@@ -102,3 +105,11 @@ def test_requests(payload: Payload, opener: FuturesOpener) -> None:
 def test_unknown_operations() -> None:
     with pytest.raises(InvalidRequest, match="'GET /derivatives/api/v3/nothing' is unknown"):
         decode_response("GET /derivatives/api/v3/nothing", "{}")
+
+
+@needs_payloads(FRAMES, 40)
+def test_frames(payload: Payload) -> None:
+    frame = decode_message(payload.raw)
+    assert not isinstance(frame, UnknownFrame)
+    assert repr(frame)
+    assert numbers_as_text(to_json(frame)) == numbers_as_text(payload.raw)

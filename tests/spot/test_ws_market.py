@@ -10,6 +10,7 @@ import pytest
 from kraken.emulator import Emulator
 from kraken.exceptions import ExchangeError, InvalidRequest, KrakenError
 from kraken.runtime import Level3Book, OrderBook
+from kraken.runtime.orderbook import ChecksumReport
 from kraken.runtime.orderbook3 import QueuePlace
 from kraken.runtime.websocket.events import BookInvalid, BookRestored, Dropped, Event, Restored
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
@@ -217,7 +218,9 @@ def test_one_wrong_checksum_hurts_one_symbol_only(emulator: Emulator) -> None:
             await until(lambda: any(isinstance(event, BookRestored) for event in happened))
             wrong = [event for event in happened if isinstance(event, BookInvalid)]
             assert [event.symbol for event in wrong] == ["BTC/USD"]
-            assert wrong[0].report.text.isdigit()
+            report = wrong[0].report
+            assert isinstance(report, ChecksumReport)
+            assert report.text.isdigit()
             assert books.book("BTC/USD").valid
             assert other.valid
             subscribed = [each.arguments for each in emulator.requests if each.path == "subscribe"]

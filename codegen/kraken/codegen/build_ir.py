@@ -65,6 +65,8 @@ MODELS = {
 IMPLIED = " Experimental."
 """Said of what is only implied."""
 
+DIALECT = "x-kraken-dialect"
+
 TIMES = {
     "Unix seconds": 1,
     "Unix milliseconds": 1000,
@@ -100,7 +102,7 @@ class Builder:
         self.origins: dict[tuple[str, str, str], tuple[str, Pointer]] = {}
         """Where the classes of each module come from."""
         self._home = ""
-        """The product that classes are made for. What it shares with another product becomes a class of its own."""
+        """The product whose streams are being built: what it shares with another product becomes a class of its own."""
         self._certainty = ""
         """How sure we are of schemas that do not say it themselves; empty where all is certain."""
 
@@ -108,10 +110,10 @@ class Builder:
         for document in self.documents:
             if any(operations(document)):
                 self._rest(document)
-            elif self._has_clients(document):
+            elif any(channels(document)):
                 self._websocket(document)
         for document in self.documents:
-            if self._has_clients(document):
+            if any(channels(document)):
                 self._check_websocket(document)
             product = self.products.get(_product_name(document), Product(""))
             if "x-kraken-tiers" in document.data:
@@ -120,17 +122,10 @@ class Builder:
             if "x-kraken-end" in document.data:
                 product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
-            self._home = product.name
             self._lookups(product)
         if self.problems:
             raise SpecError(self.problems)
         return list(self.products.values())
-
-    def _has_clients(self, document: Document) -> bool:
-        """Whether WebSocket clients are made from a document: not where a product speaks a dialect that they do not."""
-        folder = document.name.split("/", 1)[0]
-        dialects = {each.name.split("/", 1)[0] for each in self.documents if "x-kraken-dialect" in each.data}
-        return any(channels(document)) and folder not in dialects
 
     def _lookups(self, product: Product) -> None:
         """How orders are found again after a lost reply."""
@@ -181,16 +176,13 @@ class Builder:
 
     def _check_websocket(self, document: Document) -> None:
         """What only shows when all documents were read."""
-        product = self._product(document)
-        known = [
-            operation.operation_id if each is product else f"{each.name}/{operation.operation_id}"
-            for each in self.products.values()
-            for group in each.groups
-            for operation in group.operations
-        ]
+        product = self.products[document.data["x-kraken-product"]]
         for name, server in document.data["servers"].items():
-            token = server.get("x-kraken-token")
-            if token is not None and token not in known:
+            token = server.get("x-kraken-token", "")
+            owner, slash, _ = token.rpartition("/")
+            owning = self.products.get(owner, Product(owner)) if slash else product
+            known = [f"{owner}{slash}{each.operation_id}" for group in owning.groups for each in group.operations]
+            if token and token not in known:
                 what = f"x-kraken-token: no operation {token!r}"
                 self._problem(document, ("servers", name, "x-kraken-token"), what, ", ".join(known))
         if not product.channels:
@@ -201,8 +193,8 @@ class Builder:
     # ------------------------------------------------------------------ REST
 
     def _product(self, document: Document) -> Product:
-        self._home, self._certainty = document.data["x-kraken-product"], ""
-        return self.products.setdefault(self._home, Product(self._home))
+        name = document.data["x-kraken-product"]
+        return self.products.setdefault(name, Product(name))
 
     def _rest(self, document: Document) -> None:
         product = self._product(document)
@@ -537,10 +529,23 @@ class Builder:
 
     # ------------------------------------------------------------------ WebSocket
 
+    def _dialect(self, product: Product) -> None:
+        """How the product's WebSocket speaks, with the struct of what belongs to no channel."""
+        for document in self.documents:
+            if DIALECT in document.data and _product_name(document) == product.name and product.dialect is None:
+                product.dialect = document.data[DIALECT]
+                product.websocket_sources.append(document.name)
+                at: Pointer = ("components", "schemas", "Event")
+                self._add_class(document, at, "Event", document.data["components"]["schemas"]["Event"], STREAM)
+
     def _websocket(self, document: Document) -> None:
         product = self._product(document)
         product.websocket_sources.append(document.name)
+        self._dialect(product)
         for name, server in document.data["servers"].items():
+            if server.get("x-kraken-sandbox"):
+                product.sandbox_sockets[name.rpartition("_")[0]] = f"{server['protocol']}://{server['host']}"
+                continue
             budget = server.get("x-kraken-connect-budget", {})
             socket = Socket(
                 f"{server['protocol']}://{server['host']}",
@@ -564,14 +569,17 @@ class Builder:
                 what = f"{name}: {server} is no server"
                 self._problem(document, (*at, "servers"), what, ", ".join(document.data["servers"]))
                 continue
-            if raw["x-kraken-auth"] == "required" and not product.sockets[server].token:
+            has_challenge = product.dialect is not None and "challenge" in product.dialect
+            if raw["x-kraken-auth"] == "required" and not (product.sockets[server].token or has_challenge):
                 self._problem(
                     document, (*at, "servers"), f"{name}: {server} has no token", "a server with x-kraken-token"
                 )
+            self._home = product.name
             if raw["x-kraken-kind"] == "channel":
                 product.channels.append(self._channel(document, product, at, raw))
-            else:
+            elif product.dialect is None:  # the requests of others are the business of those who speak them
                 product.methods.append(self._method(document, product, at, raw))
+            self._home = self._certainty = ""
 
     def _common(self, document: Document, product: Product, raw: Json) -> Json:
         return {
@@ -593,7 +601,65 @@ class Builder:
             "certainty": Certainty(**{**CERTAIN._asdict(), **raw.get("x-kraken-certainty", {})}),
         }
 
+    def _feed(self, document: Document, product: Product, dialect: Json, at: Pointer, raw: Json) -> Channel:
+        """A channel of several kinds of frames, each of which is tagged by its own name."""
+        mark, names, items = dialect["channel"], [], []
+        for name, value in raw["messages"].items():
+            if not name.endswith("Message"):
+                continue
+            where, source, message = self._deref(document, (*at, "messages", name), value)
+            home, frame_at, schema = self._deref(where, (*source, "payload"), message["payload"])
+            tag = schema["properties"][mark]["const"]
+            shown = {
+                "description": f"A frame of feed `{tag}`.",
+                **schema,
+                "properties": {wire: item for wire, item in schema["properties"].items() if wire != mark},
+                "required": [wire for wire in schema.get("required", ()) if wire != mark],
+            }
+            module = self._add_class(home, frame_at, name, shown, STREAM)
+            holder = schema.get("x-kraken-items", "")
+            kind = PyType(name, frozenset({(module.module, name)}))
+            is_list = False
+            if holder:
+                held = schema["properties"][holder]
+                is_list = held.get("type") == "array"
+                kind = self._hint(home, (*frame_at, "properties", holder), held["items"] if is_list else held, STREAM)
+            snapshot = bool(dialect.get("snapshot")) and tag.endswith(dialect["snapshot"])
+            module.template_data.setdefault(name, {}).update(
+                tag_field=mark,
+                tag=tag,
+                frame=raw["address"],
+                snapshot=snapshot,
+                holder=holder,
+                item=str(kind),
+                is_list=is_list,
+            )
+            names.append(name)
+            items.append(kind)
+        overflow = raw.get("x-kraken-overflow", {"policy": "keep-latest"})
+        subscription, fields = self._parameters(document, (*at, "x-kraken-subscribe"), raw["x-kraken-subscribe"])
+        self._check_names(document, at, raw, fields)
+        numbered = raw.get("x-kraken-sequence", {})
+        return Channel(
+            **self._common(document, product, raw),
+            message=" | ".join(names),
+            item=_union(items),
+            data=None,
+            frame_fields=(),
+            frames=tuple(names),
+            policy=overflow["policy"],
+            key=tuple(overflow.get("key", ())),
+            subscription=subscription,
+            fields=tuple(fields),
+            unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
+            # Numbers that count for each element of the list apart are the business of those who keep its state.
+            sequence="" if "per" in numbered else numbered.get("field", ""),
+            reports_gaps=numbered.get("gap") == "report",
+        )
+
     def _channel(self, document: Document, product: Product, at: Pointer, raw: Json) -> Channel:
+        if product.dialect is not None:
+            return self._feed(document, product, product.dialect, at, raw)
         certainty = raw.get("x-kraken-certainty", {})
         self._certainty = certainty.get("received", "")
         message, home, frame_at, frame = self._message(document, at, raw, "channel")
@@ -640,6 +706,7 @@ class Builder:
             pace=self._pace(document, at, raw, fields),
             rate_counter=raw.get("x-kraken-rate-counter"),
             reports_gaps=raw.get("x-kraken-sequence", {}).get("gap") == "report",
+            sequence="sequence" if "sequence" in frame["properties"] else "",
         )
 
     def _method(self, document: Document, product: Product, at: Pointer, raw: Json) -> Method:
@@ -826,7 +893,8 @@ class Builder:
         return self._named_module(document, "messages")
 
     def _named_module(self, document: Document, name: str) -> ModelModule:
-        module = self.products[self._home].modules.setdefault(name, ModelModule(name, self._home))
+        product = self._home or _product_name(document)
+        module = self.products[product].modules.setdefault(name, ModelModule(name, product))
         module.sources.add(document.name)
         return module
 
@@ -984,16 +1052,16 @@ class Builder:
         self.problems.append(document.problem(at, what, allowed))
 
 
-def _product_name(document: Document) -> str:
-    """The product that a document belongs to; documents without paths tell it by their folder."""
-    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
-
-
 def _certainty_words(own: str, around: str) -> str:
     """What to say of a field of which we are less or more sure than of what is around it."""
     if not own or own == around or "implied" not in (own, around):
         return ""
     return IMPLIED if own == "implied" else " Documented by Kraken."
+
+
+def _product_name(document: Document) -> str:
+    """The product that a document belongs to; documents without paths tell it by their folder."""
+    return str(document.data.get("x-kraken-product") or document.name.split("/", 1)[0])
 
 
 def _server(raw: Json) -> str:

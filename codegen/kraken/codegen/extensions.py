@@ -669,6 +669,12 @@ EXTENSIONS: tuple[Extension, ...] = (
         "Whether Kraken may add values: responses are `open` (unknown values pass through), requests `closed`. Beside every `enum`.",
     ),
     Extension(
+        "x-kraken-items",
+        ("schema",),
+        _NAME,
+        "The member of a frame that holds its items, a list or a single one; without it the frame is its only item.",
+    ),
+    Extension(
         "x-kraken-row",
         ("schema",),
         {"type": "array", "items": _NAME, "minItems": 1},

@@ -208,6 +208,10 @@ class Channel:
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     reports_gaps: bool = False
+    sequence: str = ""
+    """The field of a frame with its number, if frames of the channel are numbered."""
+    frames: tuple[str, ...] = ()
+    """Names of the structs of its frames, where it has several."""
     """Whether a gap in its sequence is reported only."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
@@ -457,6 +461,10 @@ class Product:
     symbols: dict[str, str] = field(default_factory=dict)
     """Names of assets that the WebSocket spells otherwise."""
     sockets: dict[str, Socket] = field(default_factory=dict)
+    sandbox_sockets: dict[str, str] = field(default_factory=dict)
+    """Addresses of the test environment, by socket."""
+    dialect: Json | None = None
+    """How its WebSocket speaks, where it is not as Spot's v2."""
     websocket_sources: list[str] = field(default_factory=list)
     account: Account | None = None
 

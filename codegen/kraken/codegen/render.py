@@ -65,6 +65,7 @@ def _environment() -> Environment:
         account_fields=_account_fields,
         quoted=_quoted,
         literal=_source,
+        words=lambda texts: _source(tuple(texts)),
     )
     return environment
 
@@ -174,11 +175,12 @@ def _channel_fields(channel: Channel) -> str:
         "auth": channel.auth == "required",
         "parameters": channel.subscription,
         "each": next((field.attribute for field in channel.fields if field.is_list), ""),
+        "shown_as": _shown_as(channel),
         "unsubscribe": channel.unsubscribe,
         "policy": channel.policy,
         "key": channel.key,
         "pushed": not channel.subscription,
-        "sequenced": any(name == "sequence" for name, _ in channel.frame_fields),
+        "sequence": channel.sequence,
         "reports_gaps": channel.reports_gaps,
         "experimental": channel.experimental,
     }
@@ -188,10 +190,11 @@ def _channel_fields(channel: Channel) -> str:
             "auth": False,
             "parameters": "",
             "each": "",
+            "shown_as": "",
             "unsubscribe": (),
             "key": (),
             "pushed": False,
-            "sequenced": False,
+            "sequence": "",
             "reports_gaps": False,
             "experimental": "",
         },
@@ -202,6 +205,12 @@ def _channel_fields(channel: Channel) -> str:
             inside = ", ".join(f"{names.get(name, name)}={_source(value)}" for name, value in facts.items())
             text += f", {field}={pascal(field)}({inside})"
     return text
+
+
+def _shown_as(channel: Channel) -> str:
+    """The field of an item that shows an element of the list parameter, where it is not called like that."""
+    lists = [field.attribute for field in channel.fields if field.is_list]
+    return channel.key[0] if lists and len(channel.key) == 1 and lists[0] not in channel.key else ""
 
 
 def _method_fields(method: Method) -> str:
@@ -430,7 +439,8 @@ class Renderer:
                 base="RestClient" if colour == "sync" else "AsyncRestClient",
                 needs_nonce=product.name in NEED_NONCES,
                 imports=_named_imports(
-                    [str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"], _classes(product)
+                    [str(lookup.order) for lookup in product.lookups] + ["Any", "Mapping"],
+                    _classes(product, streaming=False),
                 ),
             )
         if product.tiers:
@@ -487,7 +497,7 @@ class Renderer:
         texts += [_method_result(method) for method in product.methods]
         if product.account is not None:
             texts += [product.account.orders.state, product.account.balances.state]
-        imports = _named_imports(texts, _classes(product), skip=("Sequence", "Mapping", "Any"))
+        imports = _named_imports(texts, _classes(product, streaming=True), skip=("Sequence", "Mapping", "Any"))
         self._write(
             f"{product.name}/websocket.py",
             "websocket.py.jinja2",
@@ -497,6 +507,7 @@ class Renderer:
             base=f"{name}Sockets",
             channels=product.channels,
             methods=product.methods,
+            private=[channel.socket for channel in product.channels if channel.auth == "required"],
             token=self._token(product),
             imports=imports,
         )
@@ -586,14 +597,22 @@ def _fields(product: Product) -> Iterable[Field]:
     return (field for group in product.groups for operation in group.operations for field in operation.fields)
 
 
-def _classes(product: Product) -> dict[str, str]:
-    """Every generated class of a product by its name, with its module relative to the product's package."""
+STREAMING = ("messages", "models.websocket")
+"""Modules of what the WebSocket sends and takes; those of REST may have classes of the same names."""
+
+
+def _classes(product: Product, *, streaming: bool) -> dict[str, str]:
+    """The generated classes of REST or of the WebSocket by name, with their modules relative to the product's package."""
     found: dict[str, str] = {}
     for module in product.modules.values():
+        if (module.module in STREAMING) is not streaming:
+            continue
         for table in (module.requests, module.responses, module.rows):
             found |= dict.fromkeys(table, f".{module.module}")
-    found |= {channel.message: ".messages" for channel in product.channels}
-    return found | {method.reply_class: ".messages" for method in product.methods}
+    if streaming:
+        found |= {channel.message: ".messages" for channel in product.channels}
+        found |= {method.reply_class: ".messages" for method in product.methods}
+    return found
 
 
 def _imports(product: Product, texts: list[str], group: Group, further: list[str]) -> list[tuple[str, list[str]]]:

@@ -3,7 +3,6 @@ come from the specs."""
 
 from __future__ import annotations
 
-import functools
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from kraken.emulator.handlers import Answer, Arguments
+    from kraken.emulator.handlers import Arguments
     from kraken.emulator.instruments import Pair
     from kraken.emulator.orders import Order
 
@@ -124,17 +123,20 @@ class Limits:
         facts = self._facts[name]
         return Counter(_decimal(facts["maximum"]), _decimal(facts["decay"]))
 
-    def guarded(self, answers: Mapping[str, Answer]) -> dict[str, Answer]:
-        """The functions that answer operations, with the counter of REST calls before them."""
-        return {name: functools.partial(self._answer, name, answer) for name, answer in answers.items()}
+    def admit(self, operation_id: str) -> None:
+        """Charge a call to the counter of REST calls, where it belongs there.
 
-    def _answer(self, operation_id: str, answer: Answer, arguments: Arguments) -> Any:
+        Args:
+            operation_id: The operation.
+
+        Raises:
+            Refusal: the counter would exceed its maximum; nothing is charged then.
+        """
         cost, moment = self._costs[operation_id], self._clock()
         if cost.counter == "rest":
             if not self._rest.fits(cost.fixed, moment):
                 raise Refusal(Words.RATE_LIMIT)
             self._rest.add(cost.fixed, moment)
-        return answer(arguments)
 
     def state(self) -> dict[str, Decimal]:
         """Where the counters stand now: ``rest``, and those of pairs by Kraken's pair name."""

@@ -64,7 +64,8 @@ class Site(ABC):
             Refusal: it is not.
         """
 
-    def admit(self, operation: Operation, arguments: Arguments) -> None:  # noqa: B027 - not all have limits
+    @abstractmethod
+    def admit(self, operation: Operation, arguments: Arguments) -> None:
         """Refuse a request that is over the limits of the account.
 
         Raises:

@@ -83,21 +83,20 @@ class Spot:
         self.tier = tier
         self._rest = SpotRest(self.exchange, self.keys)
         self._earn = Earn(self.exchange)
-        self.site = SpotSite(self.specs, self._answers(), self.keys)
+        self.site = SpotSite(self.specs, self._answers(), self.keys, self.limits)
         server = self.specs.servers["public"]
         self._handshakes = Window(server.attempts, server.seconds) if connection_limit else None
         self._ban = server.seconds * SECOND
         self._banned_until = 0
 
     def _answers(self) -> dict[str, Answer]:
-        """What answers each operation, behind the rate limits if there are any."""
-        answers = {
+        """What answers each operation."""
+        return {
             **bind(HANDLERS, self._rest),
             **bind(spot_funding.HANDLERS, SpotFunding(self.funding)),
             **bind(spot_earn.HANDLERS, SpotEarn(self._earn)),
             **spot_funding_beta.answers(SpotFundingBeta(self.funding, Rates(self.exchange))),
         }
-        return answers if self.limits is None else self.limits.guarded(answers)
 
     def services(self, common: Common, message_rate: int | None) -> MarketServices:
         """What WebSocket connections share.

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kraken.emulator.auth import Keys
-    from kraken.emulator.handlers import Answer
+    from kraken.emulator.handlers import Answer, Arguments
+    from kraken.emulator.limits import Limits
     from kraken.emulator.specs import Operation, Specs
 
 
@@ -26,11 +27,13 @@ class SpotSite(Site):
         specs: What it offers.
         answers: What answers its operations, by operation id.
         keys: The account's key.
+        limits: The account's rate limits, if there are any.
     """
 
-    def __init__(self, specs: Specs, answers: Mapping[str, Answer], keys: Keys) -> None:
+    def __init__(self, specs: Specs, answers: Mapping[str, Answer], keys: Keys, limits: Limits | None) -> None:
         super().__init__(specs, answers)
         self._keys = keys
+        self._limits = limits
 
     def authenticate(self, operation: Operation, request: Signed) -> None:
         """Refuse a request that is not signed as it must be."""
@@ -41,6 +44,12 @@ class SpotSite(Site):
             nonce, otp = request.arguments.get("nonce", ""), request.arguments.get("otp")
         target = f"{request.path}?{request.query}" if request.query else request.path
         self._keys.check(headers.get("API-Key"), headers.get("API-Sign"), nonce, target, request.body, otp)
+
+    def admit(self, operation: Operation, arguments: Arguments) -> None:
+        """Refuse a request that would cost too much."""
+        del arguments
+        if self._limits is not None:
+            self._limits.admit(operation.id)
 
     def canned(self, operation: Operation) -> Response:
         """The operation's example."""

@@ -136,12 +136,17 @@ EXECUTIONS = Channel(
     auth=True,
     parameters="ExecutionsSubscription",
     policy="never-drop",
-    sequenced=True,
+    sequence="sequence",
     rate_counter=RateCounter(maximum="maxratecount", value="ratecount", pair="symbol"),
 )
 
 BALANCES = Channel(
-    name="balances", socket="private", auth=True, parameters="BalancesSubscription", policy="never-drop", sequenced=True
+    name="balances",
+    socket="private",
+    auth=True,
+    parameters="BalancesSubscription",
+    policy="never-drop",
+    sequence="sequence",
 )
 
 

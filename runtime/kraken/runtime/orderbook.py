@@ -6,6 +6,7 @@ with the digits of the wire, because the exchange's checksum is computed over th
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from decimal import Context, Decimal
 from functools import reduce
@@ -15,7 +16,17 @@ from zlib import crc32
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["BaseBook", "BookLevel", "BookUpdate", "ChecksumReport", "Level", "OrderBook"]
+__all__ = [
+    "BaseBook",
+    "BookLevel",
+    "BookUpdate",
+    "ChecksumReport",
+    "Level",
+    "OrderBook",
+    "SequenceReport",
+    "SequencedBook",
+    "SequencedUpdate",
+]
 
 CHECKSUM_LEVELS = 10
 """The checksum covers this many of the best levels of each side, whatever the depth of the book."""
@@ -92,6 +103,19 @@ class ChecksumReport(NamedTuple):
             f"order book of {self.symbol}: checksum {self.computed} computed, {self.expected} expected; "
             f"asks {self.asks or 'none'}, bids {self.bids or 'none'}"
         )
+
+
+class SequenceReport(NamedTuple):
+    """A book of which a frame is missing."""
+
+    symbol: str
+    expected: int
+    """The number that the frame should have had."""
+    received: int
+    """The number that it has."""
+
+    def __str__(self) -> str:
+        return f"order book of {self.symbol}: frame {self.received} came, {self.expected} expected"
 
 
 class Side:
@@ -216,7 +240,7 @@ class BaseBook(Generic[Update]):
         bid, ask = self.best_bid, self.best_ask
         return f"<{type(self).__name__} {self.symbol} {state} bid={bid and bid.price} ask={ask and ask.price}>"
 
-    def apply(self, update: Update, is_snapshot: bool) -> ChecksumReport | None:
+    def apply(self, update: Update, is_snapshot: bool) -> ChecksumReport | SequenceReport | None:
         """Take over one item of a frame, then compare the checksum.
 
         Args:
@@ -398,3 +422,60 @@ class OrderBook(BaseBook[BookUpdate]):
     Raises:
         ValueError: The depth is below 1.
     """
+
+
+class SequencedUpdate(Protocol):
+    """What a numbered book needs from one frame; a `timestamp` is kept when there is one.
+
+    A snapshot has `bids` and `asks`, an update one level of a `side` (`buy` or `sell`) with its `price` and `qty`.
+    """
+
+    @property
+    def seq(self) -> int: ...
+
+
+class SequencedBook(BaseBook[Any]):
+    """All levels of one symbol, from a snapshot and numbered changes of one level each.
+
+    It starts empty and `valid` is false; a snapshot makes it valid. Changes that the snapshot has already are dropped.
+    When one is missing, or when `invalidate` is called, it is emptied and stays invalid until the next snapshot, so that
+    nobody who holds it can read old prices.
+
+    Args:
+        symbol: The symbol, as the exchange writes it.
+    """
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(symbol, sys.maxsize, verify=False)
+        self.seq: int | None = None
+        """The number of the last frame."""
+
+    def apply(self, update: Any, is_snapshot: bool) -> SequenceReport | None:
+        """Take over a frame, if its number is the next.
+
+        Args:
+            update: The frame.
+            is_snapshot: Whether it replaces the whole book. Updates before the first snapshot, or after one was missed,
+                are ignored.
+
+        Returns:
+            None when the book is right; a report when it is not, in which case the book is now empty and invalid.
+        """
+        if is_snapshot:
+            self.invalidate()
+            timestamp = self.timestamp = getattr(update, "timestamp", None)
+            self._asks.change(update.asks, timestamp)
+            self._bids.change(update.bids, timestamp)
+            self.seq, self.valid = update.seq, True
+            return None
+        if not self.valid or self.seq is None or update.seq <= self.seq:
+            return None
+        if update.seq != self.seq + 1:
+            report = SequenceReport(self.symbol, self.seq + 1, update.seq)
+            self.invalidate()
+            return report
+        self.seq = update.seq
+        self.timestamp = getattr(update, "timestamp", None)
+        (self._bids if update.side == "buy" else self._asks).change((update,), self.timestamp)
+        self.verified += 1
+        return None

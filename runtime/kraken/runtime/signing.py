@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from .errors import CredentialsError, Facts
 from .forms import form
 
-__all__ = ["SIGNERS", "FuturesSigner", "NonceSource", "SpotSigner", "Unsigned", "nonce_source"]
+__all__ = ["SIGNERS", "FuturesSigner", "NonceSource", "SpotSigner", "Unsigned", "nonce_source", "sign_challenge"]
 
 
 class NonceSource:
@@ -170,3 +170,17 @@ def decode_secret(key: str, secret: str) -> bytes:
 
 def _refused(field: str, reason: str, hint: str = "copy it again, whole, from Kraken's API page") -> CredentialsError:
     return CredentialsError(f"{field} {reason}", Facts(sent=False, hint=hint))
+
+
+def sign_challenge(key: str, secret: str, challenge: str) -> str:
+    """The signature of a WebSocket challenge: HMAC-SHA512 of its SHA-256, as base64 text.
+
+    Args:
+        key: The API key, for the checks only.
+        secret: The key's secret, base64 text.
+        challenge: What the exchange sent.
+
+    Raises:
+        CredentialsError: Key or secret cannot be used.
+    """
+    return _signature(hmac.new(decode_secret(key, secret), digestmod=sha512), b"", challenge.encode())

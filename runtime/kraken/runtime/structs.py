@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-__all__ = ["Frame", "Struct"]
+__all__ = ["Frame", "Struct", "repr_without"]
 
 
 # Without garbage collection: an immutable tree decoded from JSON has no cycles, and streams make many.
@@ -24,3 +26,13 @@ class Frame(Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_def
         """The frame exactly as it was on the wire, with what this version does not know; empty for one made by hand."""
         raw: bytes = self.__dict__.get("raw", b"")
         return raw
+
+
+def repr_without(struct: msgspec.Struct, secrets: Iterable[str]) -> str:
+    """What a struct shows of itself: the fields that it has, but no secrets."""
+    shown = ", ".join(
+        f"{each.name}={getattr(struct, each.name)!r}"
+        for each in msgspec.structs.fields(struct)
+        if each.name not in secrets and getattr(struct, each.name) is not each.default
+    )
+    return f"{type(struct).__name__}({shown})"

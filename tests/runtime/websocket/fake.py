@@ -142,7 +142,7 @@ OHLC = Channel(
     key=("symbol", "interval"),
 )
 BOOK = Channel("book", "public", each="symbol", unsubscribe=("symbol", "depth"), policy="never-drop", key=("symbol",))
-EXECUTIONS = Channel("executions", "private", auth=True, policy="never-drop", sequenced=True)
+EXECUTIONS = Channel("executions", "private", auth=True, policy="never-drop", sequence="sequence")
 STATUS = Channel("status", "public", pushed=True, policy="never-drop")
 
 ADD_ORDER = Method(
@@ -229,6 +229,9 @@ class Peer:
     async def send(self, message: Any) -> None:
         await self.socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
 
+    async def greet(self) -> None:
+        await self.send({"channel": "status", "type": "update", "data": [{"system": "online"}]})
+
     async def reply(self, request: dict[str, Any], result: Any = None, error: str | None = None, **extra: Any) -> None:
         head = {"method": request["method"], "req_id": request.get("req_id"), **extra}
         await self.send(
@@ -269,6 +272,10 @@ Script = Callable[[Peer, dict[str, Any]], Any]
 class Exchange:
     """A WebSocket server. `script` may handle a request and return True, else the well-behaved answer is given."""
 
+    peer_type: ClassVar[type[Peer]] = Peer
+    verb: ClassVar[str] = "method"
+    """The member of a request that says what is wanted."""
+
     def __init__(self, script: Script | None = None) -> None:
         self.script = script
         self.peers: list[Peer] = []
@@ -290,11 +297,11 @@ class Exchange:
         return connection.respond(self.refuse_with, "no") if self.refuse_with else None
 
     async def _handle(self, socket: ServerConnection) -> None:
-        peer = Peer(self, socket)
+        peer = self.peer_type(self, socket)
         self.peers.append(peer)
         await self._notify()
         try:
-            await peer.send({"channel": "status", "type": "update", "data": [{"system": "online"}]})
+            await peer.greet()
             async for text in socket:
                 request = json.loads(text, parse_float=Decimal)
                 peer.requests.append(request)
@@ -329,7 +336,7 @@ class Exchange:
     def seen(self, method: str, peer: int | None = None) -> list[dict[str, Any]]:
         """The requests of this name so far."""
         peers = self.peers if peer is None else self.peers[peer : peer + 1]
-        return [request for p in peers for request in p.requests if request["method"] == method]
+        return [request for p in peers for request in p.requests if request[self.verb] == method]
 
 
 class Hooks:

@@ -168,6 +168,30 @@ def test_a_book_whose_snapshot_never_comes_is_asked_for_again() -> None:
     run(scenario)
 
 
+def test_a_book_whose_snapshot_comes_late_but_in_time_is_left_alone() -> None:
+    async def scenario() -> None:
+        time = FakeTime()
+        async with Market() as market, books(market, time, silence_timeout=None) as client:
+
+            async def script(peer: Peer, request: dict[str, Any]) -> bool:
+                if request["method"] == "subscribe" and "BTC/USD" in symbols(request):
+                    await peer.reply(request, {"channel": "book", "symbol": "BTC/USD"})
+                    return True
+                return False
+
+            market.script = script
+            await client.add_book(["BTC/USD"])
+            book = client.book("BTC/USD")
+            assert not book.valid
+            await market.peers[0].send(market.frame("snapshot", "BTC/USD", "10.0", "11.0"))
+            await until(lambda: book.valid)
+            time.advance(1000)
+            await client.add_book(["ETH/USD"])
+            assert len(market.seen("subscribe")) == 2
+
+    run(scenario)
+
+
 def test_no_book_is_valid_from_the_drop_until_its_next_snapshot() -> None:
     async def scenario() -> None:
         async with Market() as market, books(market) as client:

@@ -27,7 +27,7 @@ and these methods:
 * `def _no_key(self, operation: str) -> KrakenError`, if a missing key shall be another error than `InvalidRequest`.
 
 A frame has `channel` (None or absent in replies), usually `type` and `data` (one item or a list; without it, the frame
-itself is the item), and `sequence` on channels declared `sequenced`. A reply has `req_id`, `success`, `result`, `error`.
+itself is the item), and a number where the channel names a field for it. A reply has `req_id`, `success`, `result`, `error`.
 Other shapes are tolerated everywhere. Items are routed and kept apart by the fields in `Channel.key`.
 
 Only the envelope is known here: `method`, `params`, `req_id`, `channel`, `token`, `subscribe`, `unsubscribe`. Every

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 from ..errors import InvalidRequest, KrakenError
-from ..orderbook import BaseBook
+from ..orderbook import BaseBook, SequencedBook
 from .client import WebSocketClient, load, warn_of_experiment
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
+from .subscription import is_snapshot
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
-    from ..orderbook import ChecksumReport
+    from ..orderbook import ChecksumReport, SequenceReport
     from .pacing import Timing
     from .protocol import Channel
     from .session import Session
     from .subscription import Subscription
 
-__all__ = ["OrderBookClient"]
+__all__ = ["BooksClient", "OrderBookClient", "SequencedBookClient"]
 
 log = logging.getLogger("kraken.runtime.websocket")
 
@@ -33,90 +35,30 @@ RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits before a book that keeps failing is subscribed again; the first time is at once."""
 
 
-class OrderBookClient(WebSocketClient, Generic[B]):
-    """Keeps the order books of any number of symbols, all of one depth.
+class BooksClient(WebSocketClient, Generic[B]):
+    """Keeps the order books of any number of symbols.
 
-    A book is valid from its snapshot on. When a checksum does not match, that symbol alone is emptied, marked invalid
-    and subscribed anew; after a dropped connection all are invalid until their next snapshot. An old book is never
-    shown.
+    A book is valid from its snapshot on. When an update does not fit, that symbol alone is emptied, marked invalid and
+    subscribed anew; after a dropped connection all are invalid until their next snapshot. An old book is never shown.
     """
 
     book_channel: ClassVar[Channel]
-    book_type: ClassVar[type[BaseBook[Any]]]
     spellings: ClassVar[str] = ""
 
-    def __init__(
-        self,
-        depth: int = 10,
-        callback: Callable[..., Any] | None = None,
-        *,
-        key: str = "",
-        secret: str = "",
-        precision: Mapping[str, tuple[int, int]] | None = None,
-        verify_checksums: bool = True,
-        rest_url: str | None = None,
-        ws_url: str | None = None,
-        auth_ws_url: str | None = None,
-        socket_urls: Mapping[str, str] | None = None,
-        proxy: str | None = None,
-        verify: ssl.SSLContext | bool = True,
-        timeout: float = 10.0,
-        silence_timeout: float | None = 10.0,
-        buffer_size: int = 10_000,
-        max_size: int = 64 * 2**20,
-        timing: Timing | None = None,
-    ) -> None:
-        """Make a client.
-
-        Args:
-            depth: Levels on each side of a book; the exchange has a list of depths that it allows.
-            callback: Function or coroutine function, called with `pair` and `message` after each update.
-            key: API key, where the exchange shows such books only with one.
-            secret: The key's secret, base64 text as the exchange shows it.
-            precision: Decimals of price and quantity by symbol, for a source that drops trailing zeros.
-            verify_checksums: Whether every update is verified.
-            rest_url: Base address of the REST API, from which a token comes where one is needed.
-            ws_url: Base address of the public sockets, without the version.
-            auth_ws_url: Base address of the sockets whose requests carry a token, without the version.
-            socket_urls: Base addresses of single sockets by their names in `sockets`; they go before the other two.
-            proxy: Address of a proxy; that of the environment when left out.
-            verify: False switches the check of TLS certificates off; or a TLS context of your own.
-            timeout: Seconds to wait for a connection, and for the reply to a request.
-            silence_timeout: Seconds without any message after which the connection is questioned; None never does.
-            buffer_size: How many calls of the callback may wait.
-            max_size: Largest message that is accepted, in bytes.
-            timing: Clock, sleep and random numbers, for tests.
-
-        Raises:
-            CredentialsError: Key or secret cannot be used.
-            InvalidRequest: An option is not allowed.
-        """
-        super().__init__(
-            key,
-            secret,
-            rest_url=rest_url,
-            ws_url=ws_url,
-            auth_ws_url=auth_ws_url,
-            socket_urls=socket_urls,
-            proxy=proxy,
-            verify=verify,
-            timeout=timeout,
-            silence_timeout=silence_timeout,
-            buffer_size=buffer_size,
-            max_size=max_size,
-            timing=timing,
-        )
-        if depth < 1:
-            raise InvalidRequest(f"depth: {depth} is not allowed; a book keeps at least 1 level")
-        self._depth = depth
-        self._book_parameters: dict[str, Any] = {}
-        """What a generated client wants its books subscribed with, besides the symbols and the depth."""
-        self._precision = {self._symbol(pair): digits for pair, digits in (precision or {}).items()}
-        self._verify_checksums = verify_checksums
+    def _keep_books(self, callback: Callable[..., Any] | None) -> None:
+        """To be called by the constructor."""
         self._book_callback = callback
-        self._notify = callback is not None or type(self).on_book_update is not OrderBookClient.on_book_update
+        self._notify = callback is not None or type(self).on_book_update is not BooksClient.on_book_update
         self._keeper: _Keeper[B] = _Keeper(self, self._notify)
         self._recoveries: set[asyncio.Task[None]] = set()
+
+    def _new_book(self, pair: str) -> B:
+        """An empty book."""
+        raise NotImplementedError
+
+    def _subscription(self, pairs: list[str]) -> dict[str, Any]:
+        """What the books of these symbols are subscribed with."""
+        return {self.book_channel.each: pairs}
 
     async def start(self) -> None:
         """Open the socket of the books; without it, it is opened when the first book is added.
@@ -130,19 +72,14 @@ class OrderBookClient(WebSocketClient, Generic[B]):
         self._closed = False
         await self._session(self.book_channel.socket).open(pin=True)
 
-    @property
-    def depth(self) -> int:
-        """Levels on each side of a book."""
-        return self._depth
-
     async def add_book(self, pairs: list[str]) -> None:
         """Subscribe to books and wait until the exchange has agreed. Those that are kept already are left alone.
 
         Args:
-            pairs: The symbols, such as `BTC/USD`; `XBT/USD` is taken for it.
+            pairs: The symbols. One that is called otherwise elsewhere may be given by that name, `XBT/USD` for `BTC/USD`.
 
         Raises:
-            InvalidRequest: The depth is not allowed, or such books need a key and this client has none.
+            InvalidRequest: A parameter is not allowed, or such books need a key and this client has none.
             NotSent: No connection could be made.
             ExchangeError: A symbol is refused; the message names it.
             ReplyLost: An acknowledgement did not arrive in time.
@@ -153,8 +90,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
             return
         self._require_key(channel.auth, channel.name)
         warn_of_experiment(channel, stacklevel=3)
-        given = {**self._book_parameters, channel.each: new, "depth": self._depth}
-        request = self._encode_parameters(channel.parameters, given)
+        request = self._encode_parameters(channel.parameters, self._subscription(new))
         session = self._session(channel.socket)
         for pair in new:
             keeper.books[pair] = self._new_book(pair)
@@ -243,13 +179,6 @@ class OrderBookClient(WebSocketClient, Generic[B]):
 
     # ------------------------------------------------------------------ called by the keeper
 
-    def _new_book(self, pair: str) -> B:
-        price, qty = self._precision.get(pair, (None, None))
-        book = self.book_type(
-            pair, self._depth, price_precision=price, qty_precision=qty, verify=self._verify_checksums
-        )
-        return cast("B", book)
-
     def _discard(self, pairs: list[str]) -> list[Subscription]:
         """Forget books and give their subscriptions back, without waiting."""
         self._keeper.forget(pairs)
@@ -266,7 +195,7 @@ class OrderBookClient(WebSocketClient, Generic[B]):
 
         await self.on_book_update(pair, decode_plain(raw))
 
-    def _mismatch(self, report: ChecksumReport, failures: int) -> None:
+    def _mismatch(self, report: ChecksumReport | SequenceReport, failures: int) -> None:
         """Withhold one book and get a new snapshot of it; the others go on."""
         self._emit(BookInvalid(report.symbol, report))
         if self._notify:
@@ -302,10 +231,11 @@ class OrderBookClient(WebSocketClient, Generic[B]):
 class _Keeper(Generic[B]):
     """Applies the frames of the book channel, in the reader, so that books are always as new as can be."""
 
-    def __init__(self, client: OrderBookClient[B], notify: bool) -> None:
+    def __init__(self, client: BooksClient[B], notify: bool) -> None:
         self.books: dict[str, B] = {}
         self._watchers: dict[str, weakref.WeakSet[_Updates[B]]] = {}
         self._client = weakref.proxy(client)
+        self._symbol = attrgetter(client.book_channel.key[0])
         self._notify = notify
         self._failures: dict[str, int] = {}
         self._awaited: dict[str, object] = {}
@@ -316,14 +246,14 @@ class _Keeper(Generic[B]):
 
     def receive(self, frame: Any, raw: bytes) -> None:
         """Apply a frame."""
-        is_snapshot = frame.type == "snapshot"
-        for item in frame.data:
-            book = self.books.get(item.symbol)
+        is_whole = is_snapshot(frame)
+        for item in getattr(frame, "data", None) or (frame,):
+            book = self.books.get(self._symbol(item))
             if book is None:
                 continue
-            if is_snapshot:
+            if is_whole:
                 self._awaited.pop(book.symbol, None)
-            report = book.apply(item, is_snapshot)
+            report = book.apply(item, is_whole)
             if report is not None:
                 failures = self._failures[book.symbol] = self._failures.get(book.symbol, 0) + 1
                 self._client._mismatch(report, failures)
@@ -390,7 +320,7 @@ class _Keeper(Generic[B]):
 class _Updates(Generic[B]):
     """An iterator over the states of one book."""
 
-    def __init__(self, client: OrderBookClient[B], symbol: str) -> None:
+    def __init__(self, client: BooksClient[B], symbol: str) -> None:
         self.symbol = symbol
         self.changed = asyncio.Event()
         self._client = client
@@ -424,3 +354,101 @@ class _Updates(Generic[B]):
             book = self._client.book(self.symbol)
             if book.valid:
                 return book
+
+
+class OrderBookClient(BooksClient[B]):
+    """Keeps order books, all of one depth, and verifies them by their checksums."""
+
+    book_type: ClassVar[type[BaseBook[Any]]]
+
+    def __init__(
+        self,
+        depth: int = 10,
+        callback: Callable[..., Any] | None = None,
+        *,
+        key: str = "",
+        secret: str = "",
+        precision: Mapping[str, tuple[int, int]] | None = None,
+        verify_checksums: bool = True,
+        rest_url: str | None = None,
+        ws_url: str | None = None,
+        auth_ws_url: str | None = None,
+        socket_urls: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        verify: ssl.SSLContext | bool = True,
+        timeout: float = 10.0,
+        silence_timeout: float | None = 10.0,
+        buffer_size: int = 10_000,
+        max_size: int = 64 * 2**20,
+        timing: Timing | None = None,
+    ) -> None:
+        """Make a client.
+
+        Args:
+            depth: Levels on each side of a book; the exchange has a list of depths that it allows.
+            callback: Function or coroutine function, called with `pair` and `message` after each update.
+            key: API key, where the exchange shows such books only with one.
+            secret: The key's secret, base64 text as the exchange shows it.
+            precision: Decimals of price and quantity by symbol, for a source that drops trailing zeros.
+            verify_checksums: Whether every update is verified.
+            rest_url: Base address of the REST API, from which a token comes where one is needed.
+            ws_url: Base address of the public sockets, without the version.
+            auth_ws_url: Base address of the sockets whose requests carry a token, without the version.
+            socket_urls: Base addresses of single sockets by their names in `sockets`; they go before the other two.
+            proxy: Address of a proxy; that of the environment when left out.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            timeout: Seconds to wait for a connection, and for the reply to a request.
+            silence_timeout: Seconds without any message after which the connection is questioned; None never does.
+            buffer_size: How many calls of the callback may wait.
+            max_size: Largest message that is accepted, in bytes.
+            timing: Clock, sleep and random numbers, for tests.
+
+        Raises:
+            CredentialsError: Key or secret cannot be used.
+            InvalidRequest: An option is not allowed.
+        """
+        super().__init__(
+            key,
+            secret,
+            rest_url=rest_url,
+            ws_url=ws_url,
+            auth_ws_url=auth_ws_url,
+            socket_urls=socket_urls,
+            proxy=proxy,
+            verify=verify,
+            timeout=timeout,
+            silence_timeout=silence_timeout,
+            buffer_size=buffer_size,
+            max_size=max_size,
+            timing=timing,
+        )
+        if depth < 1:
+            raise InvalidRequest(f"depth: {depth} is not allowed; a book keeps at least 1 level")
+        self._depth = depth
+        self._book_parameters: dict[str, Any] = {}
+        """What a generated client wants its books subscribed with, besides the symbols and the depth."""
+        self._precision = {self._symbol(pair): digits for pair, digits in (precision or {}).items()}
+        self._verify_checksums = verify_checksums
+        self._keep_books(callback)
+
+    @property
+    def depth(self) -> int:
+        """Levels on each side of a book."""
+        return self._depth
+
+    def _subscription(self, pairs: list[str]) -> dict[str, Any]:
+        return {**self._book_parameters, **super()._subscription(pairs), "depth": self._depth}
+
+    def _new_book(self, pair: str) -> B:
+        price, qty = self._precision.get(pair, (None, None))
+        book = self.book_type(
+            pair, self._depth, price_precision=price, qty_precision=qty, verify=self._verify_checksums
+        )
+        return cast("B", book)
+
+
+class SequencedBookClient(BooksClient[SequencedBook]):
+    """Keeps whole order books, whose updates are numbered."""
+
+    def _new_book(self, pair: str) -> SequencedBook:
+        return SequencedBook(pair)

@@ -439,9 +439,11 @@ class WebSocketClient:
 
     def _credentials(self, socket: Socket) -> Credentials | None:
         """Where those of private requests on a socket come from."""
-        if self.dialect.challenge is not None and self._key:
+        if not socket.auth:
+            return None
+        if self.dialect.challenge is not None:
             return ChallengeSource(self._key, self._sign, self.dialect.challenge)
-        return TokenSource(self._fetch_token, self._timing.clock) if socket.auth else None
+        return TokenSource(self._fetch_token, self._timing.clock)
 
     def _sign(self, challenge: str) -> str:
         """The signature of a challenge."""

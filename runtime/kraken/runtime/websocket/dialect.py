@@ -69,6 +69,8 @@ class Dialect(NamedTuple):
     """Without numbers: the verbs of messages that refuse a request without saying which."""
     words: str = "error"
     """The member of a refusal with its reason."""
+    greeting: str = ""
+    """The verb of the message that the exchange begins with."""
     challenge: Challenge | None = None
     """How a connection proves who it is; without it, private requests carry a token."""
     keepalive: float | None = None

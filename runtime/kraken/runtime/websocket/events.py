@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..errors import KrakenError
-    from ..orderbook import ChecksumReport
+    from ..orderbook import ChecksumReport, SequenceReport
 
 __all__ = [
     "BookInvalid",
@@ -112,6 +112,10 @@ class Malformed(NamedTuple):
     socket: str
     raw: bytes
 
+    def __repr__(self) -> str:
+        """Without the message, in which there may be a secret."""
+        return f"Malformed(socket={self.socket!r}, {len(self.raw)} bytes)"
+
 
 class Unexpected(NamedTuple):
     """A message that nobody waits for: of a channel that this version does not know, or a reply to no open request.
@@ -124,12 +128,16 @@ class Unexpected(NamedTuple):
     """The message, decoded; numbers with a fraction are `Decimal`."""
     raw: bytes
 
+    def __repr__(self) -> str:
+        """Without the bytes of the message, in which there may be a secret."""
+        return f"Unexpected(socket={self.socket!r}, frame={self.frame!r}, {len(self.raw)} bytes)"
+
 
 class BookInvalid(NamedTuple):
-    """An order book did not match its checksum; it is withheld and subscribed anew."""
+    """An order book did not match its checksum, or missed a numbered frame; it is withheld and subscribed anew."""
 
     symbol: str
-    report: ChecksumReport
+    report: ChecksumReport | SequenceReport
 
 
 class BookRestored(NamedTuple):

@@ -46,7 +46,9 @@ class UnknownFrame:
         return f"UnknownFrame({self.content!r})"
 
 
-def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callable[[bytes], Any]:
+def frame_decoder(
+    message: Any, reply: Any, *, lenient: bool = False, mark: str = "channel", verb: str = ""
+) -> Callable[[bytes], Any]:
     """A decoder for two unions of structs: frames of channels, and replies to requests.
 
     It raises `DecodeError` for what is not a JSON object, and for a frame of a known channel that lacks what every
@@ -55,6 +57,8 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
     Args:
         message: The union of frames.
         reply: The union of replies.
+        mark: The member that says what channel a frame is of.
+        verb: The member that all replies have, where they name a channel too.
         lenient: Whether a field that may be absent is left out where its value is not of the expected form: for
             frames that are in part only guessed. It is in the raw frame, and a warning is logged once.
     """
@@ -62,7 +66,14 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
     decode_reply = msgspec.json.Decoder(reply).decode
     channels = {struct.__struct_config__.tag for struct in get_args(message) or (message,)}
 
+    replies = f'"{verb}"'.encode() if verb else b""
+
     def decode(raw: bytes) -> Any:
+        if replies and replies in raw:
+            with suppress(*MALFORMED):
+                frame = decode_reply(raw)
+                frame.__dict__["raw"] = raw
+                return frame
         try:
             frame = decode_message(raw)
             frame.__dict__["raw"] = raw
@@ -80,7 +91,7 @@ def frame_decoder(message: Any, reply: Any, *, lenient: bool = False) -> Callabl
             content = decode_json(raw)
         except MALFORMED as error:
             raise _malformed(raw) from error
-        if not isinstance(content, dict) or content.get("channel") in channels:
+        if not isinstance(content, dict) or content.get(mark) in channels:
             frame = _without_misfits(content, message, unfit) if lenient else None
             if frame is None:
                 raise _malformed(raw) from unfit

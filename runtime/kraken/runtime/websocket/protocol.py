@@ -79,6 +79,8 @@ class Channel(NamedTuple):
     """What `encode_parameters` knows the subscription's parameters as."""
     each: str = ""
     """The list parameter of which every element is a subscription with an acknowledgement of its own."""
+    shown_as: str = ""
+    """The field of an item that shows that element, where it is not called like the parameter."""
     unsubscribe: tuple[str, ...] = ()
     """Parameters that name a subscription: repeated when unsubscribing, and alike in streams that share it."""
     policy: Policy = "drop-oldest"
@@ -87,8 +89,8 @@ class Channel(NamedTuple):
     """Fields of an item that tell independent sequences apart. Those that are parameters too also route items."""
     pushed: bool = False
     """Whether the exchange sends it unasked, so that there is nothing to subscribe."""
-    sequenced: bool = False
-    """Whether frames carry a `sequence` that grows by one; a hole makes the client subscribe anew."""
+    sequence: str = ""
+    """The field of a frame with a number that grows by one, if there is one; a hole makes the client subscribe anew."""
     reports_gaps: bool = False
     """Whether such a hole is only reported: subscribing anew would not bring back what is missing."""
     experimental: str = ""

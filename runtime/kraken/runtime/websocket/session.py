@@ -39,6 +39,7 @@ from .subscription import (
     addressee,
     each_value,
     field,
+    is_snapshot,
     joined,
     refusal,
     require_compatible,
@@ -144,8 +145,11 @@ class _Exchange:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, reply: Any) -> bool:
-        """Take a reply; False when it came before, or is one too many. Refusals of several orders may be alike."""
-        if self.future.done() or (reply in self.replies and refusal(reply) is None):
+        """Take a reply; False when its result came before, or it is one too many. Refusals may well be alike."""
+        result = field(reply, "result")
+        if self.future.done() or (
+            result is not None and any(field(known, "result") == result for known in self.replies)
+        ):
             return False
         self.replies.append(reply)
         if len(self.replies) == self.expected or (self.last is not None and self.last(reply)):
@@ -164,14 +168,14 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequenced", "sinks")
+    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequence", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
         self.doubted = False
         """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
-        self.sequenced = channel.sequenced
+        self.sequence = channel.sequence
         self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
@@ -267,7 +271,7 @@ class Session:
                 self._heard += 1
                 route = self._routes.get(channel)
                 if route is not None:
-                    if route.sequenced:
+                    if route.sequence:
                         self._check_sequence(channel, route, frame)
                     if route.noted is not None:
                         _note_counters(frame, *route.noted)
@@ -286,7 +290,8 @@ class Session:
 
     def _reply(self, frame: Any, raw: bytes) -> None:
         if not self._dialect.number:
-            if not self._answer(frame) and not self._raw_requests:
+            is_greeting = field(frame, self._dialect.verb) == self._dialect.greeting
+            if not is_greeting and not self._answer(frame) and not self._raw_requests:
                 self._tell_unexpected(frame, raw)
             return
         number = field(frame, self._dialect.number)
@@ -319,12 +324,12 @@ class Session:
         return Counts(self._heard + self._answers, self._malformed, self._unexpected, self._connections)
 
     def _check_sequence(self, channel: str, route: _Route, frame: Any) -> None:
-        received = field(frame, "sequence")
+        received = field(frame, route.sequence)
         if not isinstance(received, int):
             return
         last, route.last = route.last, received
         expected = 1 if last is None else last + 1
-        if received == expected or field(frame, "type") == "snapshot":
+        if received == expected or is_snapshot(frame):
             return
         if last is None:
             # The snapshot is missing; or the exchange counts from another number, and will do so again.
@@ -396,12 +401,13 @@ class Session:
     def _route(self, sink: Sink, channel: Channel, parameters: Mapping[str, Any]) -> None:
         """Tell a sink which items it has asked for."""
         own = [name for name in channel.key if name != channel.each and name in parameters]
-        if not channel.each or channel.each not in channel.key or channel.each not in parameters:
+        shown = channel.shown_as or channel.each
+        if not channel.each or shown not in channel.key or channel.each not in parameters:
             sink.route(self, tuple(own), frozenset([joined([parameters[name] for name in own])]))
             return
         rest = [parameters[name] for name in own]
         wanted = frozenset(joined([value, *rest]) for value in each_value(channel, parameters))
-        sink.route(self, (channel.each, *own), wanted)
+        sink.route(self, (shown, *own), wanted)
 
     def owned(self, owner: Owner) -> list[Subscription]:
         """The subscriptions of an owner."""
@@ -480,7 +486,7 @@ class Session:
     def live(self) -> Iterator[dict[str, Any]]:
         """The requests of the subscriptions that are live, one each."""
         for subscription in self._subscriptions.values():
-            if subscription.live and subscription.owners != [self._pulse]:
+            if subscription.live and any(owner is not self._pulse for owner in subscription.owners):
                 yield subscription.request([subscription.value])
 
     # ------------------------------------------------------------------ the connection's life
@@ -788,10 +794,11 @@ class Session:
         request = batch[0].farewell([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
-            if self._credentials is not None and any(map(self._wants_credentials, replies)):
-                self._credentials.discard()
-                await self._ask_about(wire, UNSUBSCRIBE, batch, request)
         except _Unanswered:
+            self._count_unanswered(wire, batch)
+            return
+        if self._credentials is not None and any(map(self._wants_credentials, replies)):
+            self._credentials.discard()
             self._count_unanswered(wire, batch)
             return
         for subscription in batch:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, get_args
 from ..errors import Facts, InvalidRequest, KrakenError
 from .events import Event, Gap
 from .protocol import Policy
+from .subscription import is_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -362,7 +363,7 @@ class Stream(Generic[Item, Message]):
     @property
     def is_snapshot(self) -> bool:
         """Whether the last item belongs to a snapshot, not to an update."""
-        return getattr(self._last[1], "type", "") == "snapshot"
+        return is_snapshot(self._last[1])
 
     @property
     def acks(self) -> list[Any]:

@@ -20,6 +20,7 @@ __all__ = [
     "addressee",
     "each_value",
     "field",
+    "is_snapshot",
     "joined",
     "refusal",
     "require_compatible",
@@ -114,7 +115,7 @@ class Subscription:
 
     def request(self, values: list[Any]) -> dict[str, Any]:
         """The parameters of a subscribe request for these values."""
-        each = {self.channel.each: values} if self.channel.each else {}
+        each = {self.channel.each: values} if self.channel.each and values != [None] else {}
         return {"channel": self.channel.name, **each, **self.parameters}
 
     def key(self) -> tuple[Any, ...]:
@@ -139,6 +140,12 @@ class Subscription:
 def field(holder: Any, name: str) -> Any:
     """A field of a struct or of a plain object; None when it is not there."""
     return holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
+
+
+def is_snapshot(frame: Any) -> bool:
+    """Whether a frame tells a whole state, not what changed: its kind says so, or its `type`."""
+    known = getattr(frame, "snapshot", None)
+    return known if isinstance(known, bool) else field(frame, "type") == "snapshot"
 
 
 def refusal(reply: Any) -> str | None:
