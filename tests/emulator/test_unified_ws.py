@@ -96,6 +96,10 @@ def test_examples_of_requests_are_understood(
             order(socket, order_type="market", side="buy")
         reply = socket.reply(request["method"], **params)
         assert reply.get("error") == wanted.get("error"), example
+        if request["method"] == "add_order" and not error:
+            socket.result("cancel_all", **ON)
+            for symbol, size in emulator.futures_positions.items():
+                order(socket, order_type="market", side="sell", symbol=symbol, order_qty=float(size))
         if isinstance(wanted.get("result"), dict):
             told = reply["result"]
             assert told.keys() - {"maxratecount"} >= wanted["result"].keys() - {"warnings"}, told

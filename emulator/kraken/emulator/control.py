@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import time
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from kraken.emulator.app import App, Door
+from kraken.emulator.app import App
+from kraken.emulator.doors import FUTURES, futures_doors, spot_doors, unified_doors
 from kraken.emulator.errors import Refusal
 from kraken.emulator.faults import Faults
 from kraken.emulator.futures import Futures
-from kraken.emulator.futures_ws import FuturesConnection
 from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.server import HOST, Server
 from kraken.emulator.specs import specs_folder
 from kraken.emulator.spot import Spot
-from kraken.emulator.spot_ws import Session
 from kraken.emulator.trouble import Trouble
-from kraken.emulator.unified_ws import UnifiedSession
 from kraken.emulator.views import Depth, Orders, Recorded, Subaccount, Subscribed, depth_of, orders_of, subscribed
 from kraken.emulator.wire import SECOND
 
@@ -170,6 +167,7 @@ class Emulator(Trouble):
             raise RuntimeError("an emulator can be started once")
         self._server = server = Server(self._ports)
         public, private, level3, futures, unified = server.ports
+        spot = {"public": public, "private": private, "level3": level3}
         self.spot_url = f"http://{HOST}:{public}"
         self.futures_url = f"http://{HOST}:{futures}"
         self.spot_ws_url = f"ws://{HOST}:{public}"
@@ -179,9 +177,13 @@ class Emulator(Trouble):
         self.unified_ws_url = f"ws://{HOST}:{unified}"
         self._app = App(
             self._services,
-            {**dict.fromkeys((public, private, level3, unified), self._spot.site), futures: self._futures.site},
+            {**dict.fromkeys((*spot.values(), unified), self._spot.site), futures: self._futures.site},
             self._pass_time,
-            self._doors(),
+            {
+                **spot_doors(self._services, spot, self._spot.banned),
+                **futures_doors(self._futures_services, futures, self._futures_full),
+                **unified_doors(self._unified, unified, self._spot.banned),
+            },
             server.abort,
             lambda: self._connection_ids.getrandbits(64),
         )
@@ -190,28 +192,6 @@ class Emulator(Trouble):
             repeated.append((self._interval, self._step))
         server.start(self._app, self._open, repeated)
         return self
-
-    def _doors(self) -> dict[tuple[int, str], Door]:
-        """Where WebSocket connections come in, by port and path."""
-        assert self._server is not None
-        public, private, level3, futures, unified = self._server.ports
-        spot, derivatives = self._spot, self._futures
-        doors = {
-            (port, spot.specs.servers[name].path): Door(
-                name, functools.partial(Session, self._services, (name,)), spot.banned
-            )
-            for port, name in ((public, "public"), (private, "private"), (level3, "level3"))
-        }
-        doors[futures, derivatives.specs.servers["public"].path] = Door(
-            "futures",
-            functools.partial(FuturesConnection, self._futures_services),
-            lambda: derivatives.full(sum(each.server == "futures" for each in self._app.connections)),
-        )
-        for name, offers in (("public", ("public", "level3")), ("private", ("private",))):
-            doors[unified, self._unified.specs.servers[name].path] = Door(
-                f"unified_{name}", functools.partial(UnifiedSession, self._unified, offers), spot.banned
-            )
-        return doors
 
     def stop(self) -> None:
         """Reset all connections and close the ports. Does nothing when it is not running."""
@@ -237,6 +217,9 @@ class Emulator(Trouble):
             feeds.pass_time()
         for connection in self._app.connections:
             connection.pass_time()
+
+    def _futures_full(self) -> bool:
+        return self._futures.full(sum(each.server == FUTURES for each in self._app.connections))
 
     def _step(self) -> None:
         for market in self._markets:
