@@ -70,7 +70,7 @@ def test_the_code_generator_finds_the_specs_in_the_wheel(installed: Path, tmp_pa
     assert {"get_ticker_information", "ticker", "add_order"} <= {entry["name"] for entry in entries}
 
 
-@pytest.mark.parametrize("package", ["kraken.spot", "kraken.futures", "kraken.exceptions"])
+@pytest.mark.parametrize("package", ["kraken.spot", "kraken.futures", "kraken.unified", "kraken.exceptions"])
 def test_every_public_type_is_known(installed: Path, tmp_path: Path, package: str) -> None:
     pyright = Path(sys.executable).with_name("pyright")
     # pyright asks the python on the path where packages are, whatever --pythonpath says.
