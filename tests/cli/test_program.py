@@ -93,6 +93,8 @@ def test_an_interrupted_command_ends_with_130_and_says_nothing(recorder: Recorde
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that were started in the background are deaf to it, and so were what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as running:
         assert recorder.arrived.wait(30)
         running.send_signal(signal.SIGINT)

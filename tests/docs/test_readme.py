@@ -19,7 +19,11 @@ def run(source: str, folder: Path) -> str:
     path = folder / "quickstart.py"
     path.write_text(source, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-W", "error", path.name], cwd=folder, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "-W", "ignore:Kraken switches:DeprecationWarning", path.name],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -37,7 +37,15 @@ def test_spot_and_futures_have_settings_of_their_own() -> None:
 
 
 def test_the_package_is_lazy() -> None:
-    assert kraken.futures.__all__ == ["FuturesAsyncClient", "FuturesClient", "decode_response"]
+    assert kraken.futures.__all__ == [
+        "FuturesAsyncClient",
+        "FuturesClient",
+        "FuturesOrderBookClient",
+        "FuturesSyncWSClient",
+        "FuturesWSClient",
+        "decode_message",
+        "decode_response",
+    ]
     program = """
 import sys, json
 from kraken.futures import FuturesClient

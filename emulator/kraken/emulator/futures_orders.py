@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 CLOSED_FOR = 5 * SECOND
 """How long an order that ended is still told of, in nanoseconds."""
 _IN_FORCE = {"ioc": "IOC", "mkt": "IOC", "fok": "FOK"}
-_TRIGGERED = ("stp", "take_profit", "trailing_stop")
+TRIGGERED = ("stp", "take_profit", "trailing_stop")
+"""Order types that wait for a price."""
 _SIGNALS: dict[str, Signal] = {"mark": "mark", "index": "spot", "last": "last"}
 
 
@@ -67,7 +68,7 @@ def _send(rest: FuturesRest, contract: Contract, arguments: Arguments) -> dict[s
     with _watched(venue) as seen:
         try:
             _in_time(rest, arguments)
-            asked = _asked(venue, contract, arguments)
+            asked = asked_of(venue, contract, arguments)
         except Refusal as refusal:
             return {"status": str(refusal.words), **own, "orderEvents": []}
         try:
@@ -80,8 +81,17 @@ def _send(rest: FuturesRest, contract: Contract, arguments: Arguments) -> dict[s
     return {"order_id": order.id, "status": "placed", **own, "orderEvents": _told(venue, order, seen)}
 
 
-def _asked(venue: Derivatives, contract: Contract, arguments: Arguments) -> ContractOrder:
-    """The order in the exchange's own terms."""
+def asked_of(venue: Derivatives, contract: Contract, arguments: Arguments) -> ContractOrder:
+    """An order in the exchange's own terms.
+
+    Args:
+        venue: The exchange.
+        contract: The contract.
+        arguments: What was asked for, in the words of Futures REST.
+
+    Raises:
+        Refusal: a price is missing.
+    """
     kind, side = arguments["orderType"], _side(arguments)
     limit, trigger = arguments.get("limitPrice"), arguments.get("stopPrice")
     deviation = arguments.get("trailingStopMaxDeviation")
@@ -96,10 +106,10 @@ def _asked(venue: Derivatives, contract: Contract, arguments: Arguments) -> Cont
     asked = ContractOrder(
         pair=contract,
         side=side,
-        type=kind if kind in _TRIGGERED else "limit",
+        type=kind if kind in TRIGGERED else "limit",
         volume=arguments["size"],
         limit=limit,
-        trigger=trigger if kind in _TRIGGERED else None,
+        trigger=trigger if kind in TRIGGERED else None,
         time_in_force=_IN_FORCE.get(kind, "GTC"),
         post_only=kind == "post",
         stp="cancel-newest" if venue.preferences.self_trade == "REJECT_TAKER" else "cancel-oldest",

@@ -261,6 +261,7 @@ DIALECT = Dialect(
         signed="signed_challenge",
     ),
     keepalive=30.0,
+    requests=(100, 1),
     heartbeat=HEARTBEAT,
 )
 """How it words things; pings are sent twice as often as they must."""
