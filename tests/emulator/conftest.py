@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from kraken.emulator import Emulator
 
-from .futures import FuturesAccount
+from .futures import FuturesAccount, FuturesSocket
 
 
 class Clock:
@@ -198,3 +198,17 @@ def futures_timed(clock: Clock) -> Iterator[FuturesAccount]:
     """A Futures account on an exchange whose clock stands still."""
     with Emulator(market_interval=None, clock=clock) as running, FuturesAccount(running) as client:
         yield client
+
+
+@pytest.fixture
+def futures_ws(emulator: Emulator) -> Iterator[FuturesSocket]:
+    with connect(f"{emulator.futures_ws_url}/ws/v1", compression=None) as connection:
+        socket = FuturesSocket(connection, emulator)
+        assert socket.next() == {"event": "info", "version": 1}
+        yield socket
+
+
+@pytest.fixture
+def futures_private(futures_ws: FuturesSocket) -> FuturesSocket:
+    futures_ws.prove()
+    return futures_ws

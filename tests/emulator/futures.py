@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
+from websockets.sync.client import ClientConnection
 
 from kraken.emulator import Emulator
 
@@ -90,3 +91,58 @@ class FuturesAccount:
 
     def ticker(self, symbol: str = "PF_XBTUSD") -> Any:
         return self.call("GET", f"tickers/{symbol}")["ticker"]
+
+
+class FuturesSocket:
+    """A socket of Derivatives WebSocket v1 that proves who it is when it has to."""
+
+    def __init__(self, connection: ClientConnection, emulator: Emulator) -> None:
+        self.connection = connection
+        self.emulator = emulator
+        self.credentials: dict[str, str] = {}
+
+    def next(self, timeout: float = 5) -> Any:
+        return json.loads(self.connection.recv(timeout), parse_float=Decimal)
+
+    def until(self, **wanted: Any) -> Any:
+        """The next frame with these values, others are skipped."""
+        while True:
+            frame = self.next()
+            if all(frame.get(name) == value for name, value in wanted.items()):
+                return frame
+
+    def ask(self, **request: Any) -> None:
+        self.connection.send(json.dumps(request))
+
+    def reply(self, **request: Any) -> Any:
+        """The next frame that has an event."""
+        self.ask(**request)
+        while "event" not in (frame := self.next()):
+            pass
+        return frame
+
+    def prove(self, secret: str = "") -> dict[str, str]:
+        """Answer a challenge, with a secret that may be wrong."""
+        challenge = self.reply(event="challenge", api_key=self.emulator.futures_key)["message"]
+        key = base64.b64decode(secret or self.emulator.futures_secret)
+        signed = hmac.new(key, hashlib.sha256(challenge.encode()).digest(), hashlib.sha512).digest()
+        self.credentials = {
+            "api_key": self.emulator.futures_key,
+            "original_challenge": challenge,
+            "signed_challenge": base64.b64encode(signed).decode(),
+        }
+        return self.credentials
+
+    def subscribe(self, feed: str, *products: str, **more: Any) -> Any:
+        """The first frame of a feed, once the exchange has said yes."""
+        asked = {"feed": feed, **({"product_ids": list(products)} if products else {}), **self.credentials, **more}
+        assert self.reply(event="subscribe", **asked) == {"event": "subscribed", **asked}
+        return self.next() if feed != "heartbeat" else None
+
+    def so_far(self) -> list[Any]:
+        """What had been sent when a request was answered."""
+        self.ask(event="nonsense")
+        frames = []
+        while (frame := self.next()) != {"event": "error", "message": "Json Error"}:
+            frames.append(frame)
+        return frames

@@ -52,9 +52,9 @@ def _with_refusals(schema: Any) -> Any:
     return found
 
 
-def _message_schemas() -> dict[str, Any]:
+def _message_schemas(product: str) -> dict[str, Any]:
     found = {}
-    for path in sorted((specs_folder() / "spot" / "websocket").glob("*.yaml")):
+    for path in sorted((specs_folder() / product / "websocket").glob("*.yaml")):
         document = Document.open(path)
         for facts in document.content.get("channels", {}).values():
             for name, message in document.resolved(facts["messages"]).items():
@@ -71,7 +71,9 @@ PROBLEM = _problem_schema()
 RESULTS = _result_schemas("spot")
 """By operation id, without the envelope."""
 FUTURES_RESULTS = _with_refusals(_result_schemas("futures"))
-MESSAGES = _message_schemas()
+MESSAGES = _message_schemas("spot")
+FUTURES_MESSAGES = _message_schemas("futures")
+UNIFIED_MESSAGES = _message_schemas("unified")
 
 
 def check(schema: Any, value: Any) -> None:

@@ -18,7 +18,7 @@ from kraken.emulator.auth import signature_of
 from kraken.emulator.errors import Words
 from kraken.emulator.specs import error_words, load, specs_folder
 from kraken.emulator.spot_rest import HANDLERS
-from kraken.emulator.spot_ws import METHODS
+from kraken.emulator.spot_ws_orders import METHODS
 
 from .conftest import Account
 

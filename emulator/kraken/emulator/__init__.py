@@ -5,7 +5,8 @@
 ...     print(emulator.spot_url, emulator.key)
 """
 
-from kraken.emulator.control import BookOrder, Depth, Emulator, Orders, Recorded, Subaccount, Subscribed
+from kraken.emulator.control import Emulator
 from kraken.emulator.faults import Faults
+from kraken.emulator.views import BookOrder, Depth, Orders, Recorded, Subaccount, Subscribed
 
 __all__ = ["BookOrder", "Depth", "Emulator", "Faults", "Orders", "Recorded", "Subaccount", "Subscribed"]

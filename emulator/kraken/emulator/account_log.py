@@ -130,6 +130,7 @@ class AccountLog:
 
     def __init__(self, new_id: Callable[[str], str]) -> None:
         self.entries: list[LogEntry] = []
+        self.listeners: list[Callable[[LogEntry], None]] = []
         self._new_id = new_id
 
     def note(self, kind: str, wallet: str, asset: str, at: int, old: Decimal, new: Decimal, **details: Any) -> LogEntry:
@@ -156,6 +157,8 @@ class AccountLog:
             **details,
         )
         self.entries.append(entry)
+        for listener in self.listeners:
+            listener(entry)
         return entry
 
     def table(self, *, conversions: bool) -> bytes:

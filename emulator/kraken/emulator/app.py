@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.websockets import WebSocket
 
+from kraken.emulator.connection import Link
 from kraken.emulator.errors import InvalidArgument, Refusal, Words
 from kraken.emulator.faults import CONNECT, Kind
 from kraken.emulator.schema import Mode
 from kraken.emulator.site import JSON, Signed
-from kraken.emulator.spot_ws import Services, Session
 from kraken.emulator.wire import NotJson, loads
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from kraken.emulator.connection import Connection, Services
     from kraken.emulator.site import Site
     from kraken.emulator.specs import Operation
 
 LOGGER = logging.getLogger(__name__)
 
-WS_PATH = "/v2"
+PINGED = "kraken.pinged"
+"""Where the scope of a WebSocket has what is to be called when a ping of the protocol comes."""
 
 _GATEWAY_PAGE = (
     "<!DOCTYPE html><html><head><title>{status}</title></head>"
@@ -45,17 +47,26 @@ class Given(NamedTuple):
     """Why they cannot be used, if that is so."""
 
 
+class Door(NamedTuple):
+    """Where WebSocket connections come in."""
+
+    name: str
+    """Such as ``public``, ``private`` or ``futures``."""
+    serve: Callable[[Link], Connection]
+    full: Callable[[], bool]
+    """Whether one more connection is one too many."""
+
+
 class App:
     """The ASGI application.
 
     Args:
-        services: What all connections share.
+        services: What all connections share, whatever they are for.
         sites: What answers HTTP requests, by port.
         pass_time: Does what is due, before each request.
-        servers: Names of the WebSocket servers by port: ``public``, ``private`` and ``level3``.
+        doors: Where WebSocket connections come in, by port and path.
         abort: Resets the connection with a client address, or ends it in an orderly way behind the bytes that it is
             given.
-        banned: Whether one more WebSocket handshake is one too many.
         connection_id: Makes connection ids.
     """
 
@@ -64,21 +75,19 @@ class App:
         services: Services,
         sites: Mapping[int, Site],
         pass_time: Callable[[], None],
-        servers: Mapping[int, str],
+        doors: Mapping[tuple[int, str], Door],
         abort: Callable[[tuple[str, int], bytes], None],
         connection_id: Callable[[], int],
-        banned: Callable[[], bool],
     ) -> None:
-        self.sessions: set[Session] = set()
+        self.connections: set[Connection] = set()
         self.silent = False
         """Whether new connections are sent nothing but replies."""
         self._services = services
         self._sites = sites
         self._pass_time = pass_time
-        self._servers = servers
+        self._doors = doors
         self._abort = abort
         self._connection_id = connection_id
-        self._banned = banned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -142,31 +151,31 @@ class App:
         assert websocket.client is not None
         client = (websocket.client.host, websocket.client.port)
         fault = self._services.faults.take(CONNECT)
-        if self._banned():
+        door = self._doors.get((websocket.scope["server"][1], websocket.url.path))
+        if door is not None and door.full():
             await websocket.send_denial_response(HTMLResponse(_GATEWAY_PAGE.format(status=429), 429))
         elif fault == "reset-before":
             self._abort(client, b"")
         elif fault == "hang-before":
             await websocket.receive()
             await websocket.receive()
-        elif fault is not None or websocket.url.path != WS_PATH or websocket.scope["server"][1] not in self._servers:
+        elif fault is not None or door is None:
             status = 404 if fault is None else 503 if fault == "html" else 500
             await websocket.send_denial_response(HTMLResponse(_GATEWAY_PAGE.format(status=status), status))
         else:
-            await self._serve(websocket, client)
+            await self._serve(websocket, client, door)
 
-    async def _serve(self, websocket: WebSocket, client: tuple[str, int]) -> None:
+    async def _serve(self, websocket: WebSocket, client: tuple[str, int], door: Door) -> None:
         await websocket.accept()
-        server = self._servers[websocket.scope["server"][1]]
-        session = Session(
-            self._services, websocket, server, self._connection_id(), lambda last: self._abort(client, last)
-        )
-        session.silent = self.silent
-        self.sessions.add(session)
+        link = Link(websocket, door.name, self._connection_id(), lambda last: self._abort(client, last))
+        connection = door.serve(link)
+        connection.silent = self.silent
+        websocket.scope[PINGED] = connection.pinged
+        self.connections.add(connection)
         try:
-            await session.run()
+            await connection.run()
         finally:
-            self.sessions.discard(session)
+            self.connections.discard(connection)
 
 
 async def _disconnected(request: Request) -> None:

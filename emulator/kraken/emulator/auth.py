@@ -7,6 +7,7 @@ import bisect
 import hashlib
 import hmac
 import random
+import uuid
 from typing import TYPE_CHECKING
 
 from kraken.emulator.errors import Refusal, Words
@@ -109,6 +110,35 @@ class FuturesKeys:
         """The highest nonces so far, in their order."""
         self.key = base64.b64encode(chance.randbytes(42)).decode()
         self.secret = base64.b64encode(self._secret).decode()
+        self._random = chance
+        self._challenges: set[str] = set()
+
+    def new_challenge(self) -> str:
+        """A challenge that a WebSocket connection can answer from now on."""
+        challenge = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        self._challenges.add(challenge)
+        return challenge
+
+    def check_challenge(self, key: object, challenge: str | None, original: object, signed: object) -> None:
+        """Refuse a WebSocket request that does not answer the challenge of its connection.
+
+        Args:
+            key: The key in the request.
+            challenge: The challenge of the connection; None if it never asked for one.
+            original: The challenge in the request.
+            signed: Its signature there.
+
+        Raises:
+            Refusal: key, challenge or signature is wrong, or the challenge has been taken back.
+        """
+        if challenge is None or challenge not in self._challenges or (key, original) != (self.key, challenge):
+            raise Refusal(Words.AUTHENTICATION)
+        if not hmac.compare_digest(answer_of(self._secret, challenge), str(signed).encode()):
+            raise Refusal(Words.AUTHENTICATION)
+
+    def expire_challenges(self, challenge: str | None = None) -> None:
+        """Take a challenge back, or all."""
+        self._challenges -= self._challenges.copy() if challenge is None else {challenge}
 
     def check(self, key: str | None, authent: str | None, nonce: str | None, path: str, data: bytes) -> None:
         """Refuse a request that is not signed as Kraken wants it. Nonces may come in any order, each only once.
@@ -137,6 +167,16 @@ class FuturesKeys:
             raise Refusal(Words.NONCE_BELOW)
         bisect.insort(self._nonces, number)
         del self._nonces[:-NONCE_WINDOW]
+
+
+def answer_of(secret: bytes, challenge: str) -> bytes:
+    """The signature that a WebSocket challenge must be answered with.
+
+    Args:
+        secret: The secret, decoded.
+        challenge: The challenge.
+    """
+    return base64.b64encode(hmac.new(secret, hashlib.sha256(challenge.encode()).digest(), hashlib.sha512).digest())
 
 
 def authent_of(secret: bytes, path: str, nonce: str, data: bytes) -> bytes:

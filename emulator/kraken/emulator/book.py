@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import zlib
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -127,3 +128,36 @@ def checksum(pair: Pair, bids: Iterable[Level], asks: Iterable[Level]) -> int:
 def digits(value: Decimal, places: int) -> str:
     """A number in the text of a checksum."""
     return fixed(value, places).replace(".", "").lstrip("0")
+
+
+@dataclass
+class ShownBook:
+    """The part of a book that subscribers of one depth have been shown."""
+
+    book: Book
+    depth: int | None
+    """Prices of each side; None for all."""
+    bids: dict[Decimal, Decimal] = field(init=False)
+    asks: dict[Decimal, Decimal] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        self.bids = dict(self.book.bids.levels(self.depth))
+        self.asks = dict(self.book.asks.levels(self.depth))
+
+    def changes(self) -> tuple[list[Level], list[Level]]:
+        """What a subscriber has to change; levels that only fell out of the depth are not mentioned."""
+        bids, asks = self.bids, self.asks
+        self._look()
+        return (
+            [(price, ZERO) for price in bids if price not in self.bids and price not in self.book.bids]
+            + [(price, volume) for price, volume in self.bids.items() if bids.get(price) != volume],
+            [(price, ZERO) for price in asks if price not in self.asks and price not in self.book.asks]
+            + [(price, volume) for price, volume in self.asks.items() if asks.get(price) != volume],
+        )
+
+    def checksum(self) -> int:
+        """Checksum of what is shown."""
+        return checksum(self.book.pair, self.bids.items(), self.asks.items())

@@ -434,6 +434,7 @@ class Derivatives(Venue):
                     self.cancel(order, "would_not_reduce_position")
                 elif order.remaining > open_size:
                     order.volume = order.filled + open_size
+                    self._tell(OrderChanged(order, "restated", self.now()))
 
     def _check_triggers(self, contract: Contract) -> None:
         for order in list(self.user.open.values()):

@@ -78,6 +78,13 @@ class Words(StrEnum):
     UNKNOWN_EVENT = "Event(s) not found"
     UNSUPPORTED_FIELD = "Unsupported field"
 
+    # Derivatives WebSocket v1
+    INVALID_FEED = "Invalid feed"
+    INVALID_PRODUCT = "Invalid product id"
+    JSON_ERROR = "Json Error"
+    RE_REQUESTING = "Already subscribed to feed, re-requesting"
+    TOO_MANY_REQUESTS = "Rate limit exceeded"
+
     # Futures: the whole request
     AUTHENTICATION = "authenticationError"
     NONCE_BELOW = "nonceBelowThreshold"

@@ -14,10 +14,12 @@ from kraken.emulator.auth import FuturesKeys
 from kraken.emulator.contracts import Contracts
 from kraken.emulator.derivatives import Derivatives
 from kraken.emulator.futures_events import FuturesEvents
+from kraken.emulator.futures_feeds import FuturesFeeds
 from kraken.emulator.futures_history import Histories
 from kraken.emulator.futures_rest import HANDLERS, FuturesRest
 from kraken.emulator.futures_rows import recent_row
 from kraken.emulator.futures_site import FuturesSite
+from kraken.emulator.futures_ws import FuturesServices
 from kraken.emulator.handlers import bind
 from kraken.emulator.limits import Pools
 from kraken.emulator.market import Market
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from kraken.emulator.connection import Common
     from kraken.emulator.exchange import Exchange
 
 
@@ -47,9 +50,32 @@ class Futures:
         self.venue = Derivatives(Contracts(spot.instruments.assets), spot, clock, seed)
         self.market = Market(self.venue, f"futures {seed}")
         self.pools = Pools(folder, clock) if limited else None
+        self.feeds = FuturesFeeds(self.venue)
+        self._limited = limited
         events = FuturesEvents(self.venue)
         rest = FuturesRest(self.venue, spot, events, Histories(seed), self.keys.key)
         self.site = FuturesSite(self.specs, bind(HANDLERS, rest), self.keys, self.pools, self.venue.now)
+
+    def services(self, common: Common) -> FuturesServices:
+        """What connections to Derivatives WebSocket v1 share.
+
+        Args:
+            common: What those to all products share.
+        """
+        return FuturesServices(
+            specs=self.specs,
+            feeds=self.feeds,
+            now=self.venue.now,
+            contracts=self.venue.contracts.all,
+            keys=self.keys,
+            limited=self._limited,
+            **common,
+        )
+
+    def full(self, connections: int) -> bool:
+        """Whether one more WebSocket connection is one too many."""
+        allowed: int = self.specs.dialect["limits"]["connections"]
+        return self._limited and connections >= allowed
 
     def orders(self) -> dict[str, dict[str, Any]]:
         """All orders of the account by id, and how each stands."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kraken.emulator.errors import Numbered, Refusal, Words
 from kraken.emulator.futures_rest import HANDLERS, FuturesRest, before, clock_text
-from kraken.emulator.margin import currency_of, margin_of
+from kraken.emulator.margin import CASH, FLEX, available_of, currency_of, margin_of
 from kraken.emulator.wire import ZERO, plain, rounded
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kraken.emulator.handlers import Arguments
     from kraken.emulator.instruments import Asset
 
-CASH, FLEX = "cash", "flex"
 CURRENCIES = ("USD", "EUR", "GBP", "USDC", "USDT", "BTC", "ETH")
 """In what profits can be paid."""
 _OPENED = "2026-01-05T09:00:00.000Z"
@@ -94,19 +93,8 @@ def _collateral(rest: FuturesRest, asset: Asset, amount: Decimal) -> dict[str, D
         "quantity": plain(amount),
         "value": plain(value),
         "collateral": plain(value * (asset.collateral_value or ZERO)),
-        "available": plain(_available(rest, FLEX, asset)),
+        "available": plain(available_of(rest.venue, FLEX, asset)),
     }
-
-
-def _available(rest: FuturesRest, wallet: str, asset: Asset) -> Decimal:
-    """What can leave a wallet without its positions and orders wanting for margin."""
-    venue = rest.venue
-    held = venue.wallets[wallet].balances.get(asset.name, ZERO)
-    if wallet == CASH:
-        return held
-    margin = max(ZERO, margin_of(venue, wallet).available)
-    in_asset = venue.rates.worth(margin, currency_of(venue, wallet), asset) / (asset.collateral_value or Decimal(1))
-    return min(held, rounded(in_asset, asset.decimals, "ROUND_DOWN"))
 
 
 # ---------------------------------------------------------------------- positions
@@ -236,7 +224,7 @@ def _taken(rest: FuturesRest, wallet: str, unit: str, amount: Decimal) -> Asset:
         raise Refusal(Words.INVALID_UNIT) from None
     if amount <= 0 or amount != rounded(amount, asset.decimals):
         raise Refusal(Words.INVALID_TRANSFER)
-    if amount > _available(rest, wallet, asset):
+    if amount > available_of(rest.venue, wallet, asset):
         raise Refusal(Words.TRANSFER_FUNDS)
     return asset
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 CLOSED_FOR = 5 * SECOND
 """How long an order that ended is still told of, in nanoseconds."""
 _IN_FORCE = {"ioc": "IOC", "mkt": "IOC", "fok": "FOK"}
-_TRIGGERED = ("stp", "take_profit", "trailing_stop")
+TRIGGERED = ("stp", "take_profit", "trailing_stop")
+"""Order types that wait for a price."""
 _SIGNALS: dict[str, Signal] = {"mark": "mark", "index": "spot", "last": "last"}
 
 
@@ -96,10 +97,10 @@ def _asked(venue: Derivatives, contract: Contract, arguments: Arguments) -> Cont
     asked = ContractOrder(
         pair=contract,
         side=side,
-        type=kind if kind in _TRIGGERED else "limit",
+        type=kind if kind in TRIGGERED else "limit",
         volume=arguments["size"],
         limit=limit,
-        trigger=trigger if kind in _TRIGGERED else None,
+        trigger=trigger if kind in TRIGGERED else None,
         time_in_force=_IN_FORCE.get(kind, "GTC"),
         post_only=kind == "post",
         stp="cancel-newest" if venue.preferences.self_trade == "REJECT_TAKER" else "cancel-oldest",

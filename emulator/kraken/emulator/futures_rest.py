@@ -160,7 +160,7 @@ def _status(contract: Contract) -> dict[str, Any]:
 @HANDLERS.answers("getTickers")
 def _tickers(rest: FuturesRest, arguments: Arguments) -> Any:
     indices = [] if "contractType" in arguments else [_index(rest, name) for name in _INDICES]
-    return {"tickers": [*(_ticker_of(rest.venue, each) for each in rest.contracts(arguments)), *indices]}
+    return {"tickers": [*(ticker_row(rest.venue, each) for each in rest.contracts(arguments)), *indices]}
 
 
 @HANDLERS.answers("getTicker")
@@ -168,7 +168,7 @@ def _ticker(rest: FuturesRest, arguments: Arguments) -> Any:
     for asset, symbol in _INDICES.items():
         if arguments["symbol"].lower() == symbol:
             return {"ticker": _index(rest, asset)}
-    return {"ticker": _ticker_of(rest.venue, rest.venue.contracts.contract(arguments["symbol"]))}
+    return {"ticker": ticker_row(rest.venue, rest.venue.contracts.contract(arguments["symbol"]))}
 
 
 def _index(rest: FuturesRest, asset: str) -> dict[str, Any]:
@@ -180,7 +180,8 @@ def _index(rest: FuturesRest, asset: str) -> dict[str, Any]:
     }
 
 
-def _ticker_of(venue: Derivatives, contract: Contract) -> dict[str, Any]:
+def ticker_row(venue: Derivatives, contract: Contract) -> dict[str, Any]:
+    """The ticker of a contract."""
     now = venue.now()
     day = figures(venue, contract, now - DAY)
     last = venue.tape[contract.name][-1]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kraken.emulator.wire import ZERO, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from decimal import Decimal
 
     from kraken.emulator.contracts import Contract
     from kraken.emulator.derivatives import Derivatives
     from kraken.emulator.instruments import Asset
     from kraken.emulator.orders import Order
+
+
+CASH, FLEX = "cash", "flex"
+"""The wallet that is no collateral, and the one with many collaterals; the others have a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,23 @@ def margin_of(venue: Derivatives, wallet: str, extra: Order | None = None) -> Ma
         collateral=total(worth * (asset.collateral_value or ZERO) for asset, worth in worths),
         profit=total(each.profit(venue.mark_price(each.contract)) for each in positions),
         funding=total(venue.unrealized_funding(each) for each in positions),
-        initial=total(_needed(venue, each.contract, abs(each.size)) for each in positions),
-        with_orders=total(_needed(venue, each, _largest(venue, each, extra)) for each in contracts),
-        maintenance=total(_needed(venue, each.contract, abs(each.size), maintenance=True) for each in positions),
+        initial=total(needed(venue, each.contract, abs(each.size)) for each in positions),
+        with_orders=total(needed(venue, each, largest(venue, each, extra)) for each in contracts),
+        maintenance=total(needed(venue, each.contract, abs(each.size), maintenance=True) for each in positions),
     )
 
 
-def _needed(venue: Derivatives, contract: Contract, size: Decimal, *, maintenance: bool = False) -> Decimal:
+def available_of(venue: Derivatives, wallet: str, asset: Asset) -> Decimal:
+    """What can leave a wallet without its positions and orders wanting for margin."""
+    held = venue.wallets[wallet].balances.get(asset.name, ZERO)
+    if wallet == CASH:
+        return held
+    margin = max(ZERO, margin_of(venue, wallet).available)
+    in_asset = venue.rates.worth(margin, currency_of(venue, wallet), asset) / (asset.collateral_value or Decimal(1))
+    return min(held, rounded(in_asset, asset.decimals, "ROUND_DOWN"))
+
+
+def needed(venue: Derivatives, contract: Contract, size: Decimal, *, maintenance: bool = False) -> Decimal:
     """The margin of an unsigned size."""
     level = contract.level(size)
     leverage = venue.preferences.leverage.get(contract.name)
@@ -98,7 +112,7 @@ def _needed(venue: Derivatives, contract: Contract, size: Decimal, *, maintenanc
     return contract.value(size, venue.mark_price(contract)) * (level.maintenance if maintenance else part)
 
 
-def _largest(venue: Derivatives, contract: Contract, extra: Order | None) -> Decimal:
+def largest(venue: Derivatives, contract: Contract, extra: Order | None = None) -> Decimal:
     """The largest unsigned size that a position could come to if all orders of one side were filled."""
     return max(abs(size) for size in possible_sizes(venue, contract, extra))
 

@@ -16,7 +16,7 @@ from kraken.emulator.schema import Schema, Shape
 from kraken.emulator.wire import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SIGNED = {"nonce": {"type": "integer"}, "otp": {"type": "string"}}
@@ -148,9 +148,9 @@ class Channel:
     pace: Mapping[str, Any] | None = None
     """What subscribing costs, where that is limited."""
 
-    def offered_on(self, server: str) -> bool:
-        """Whether ``server`` (``public``, ``private`` or ``level3``) has it."""
-        return server in self.servers or (self.is_method and not self.private)
+    def offered_on(self, servers: Collection[str]) -> bool:
+        """Whether one of ``servers`` (``public``, ``private`` or ``level3``) has it."""
+        return not self.servers.isdisjoint(servers) or (self.is_method and not self.private)
 
     def canned(self, kind: str) -> list[Any]:
         """Canned frames of a kind: ``responses`` or ``messages``."""
@@ -160,12 +160,13 @@ class Channel:
 class Server(NamedTuple):
     """One WebSocket address."""
 
-    attempts: int
-    """Connection attempts that it takes from one address within ``seconds``."""
-    seconds: int
-    idle: int
-    """Seconds after which a connection without a subscription is closed."""
-    kept_by_requests: bool
+    path: str
+    attempts: int = 0
+    """Connection attempts that it takes from one address within ``seconds``; 0 if nothing is said about them."""
+    seconds: int = 0
+    idle: int = 0
+    """Seconds after which a connection without a subscription is closed; 0 if nothing is said about it."""
+    kept_by_requests: bool = False
     """Whether any request keeps such a connection open for that time."""
 
 
@@ -178,7 +179,9 @@ class Specs:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     methods: Mapping[str, Channel] = field(default_factory=dict)
     servers: Mapping[str, Server] = field(default_factory=dict)
-    """The WebSocket addresses that close idle connections, by name."""
+    """WebSocket addresses by name."""
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    """How requests are worded on the WebSocket, where that is not the way of WebSocket v2."""
 
     def route(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation that answers a request, and the arguments in its path; None if there is none.
@@ -215,19 +218,26 @@ def load(folder: Path, product: str) -> Specs:
     channels: dict[str, Channel] = {}
     methods: dict[str, Channel] = {}
     servers: dict[str, Server] = {}
+    dialect: dict[str, Any] = {}
     for path in sorted((folder / product / "websocket").glob("*.yaml")):
         document = Document.open(path)
-        described = document.content.get("servers", {}).items()
-        servers |= {name: _server(facts) for name, facts in described if "x-kraken-idle-close" in facts}
+        servers |= {name: _server(facts) for name, facts in document.content.get("servers", {}).items()}
+        dialect |= document.content.get("x-kraken-dialect", {})
         for facts in document.content.get("channels", {}).values():
             found = methods if facts["x-kraken-kind"] == "method" else channels
             found[facts["address"]] = _channel(document, facts)
-    return Specs(operations, channels, methods, servers)
+    return Specs(operations, channels, methods, servers, dialect)
 
 
 def _server(facts: Mapping[str, Any]) -> Server:
-    budget, idle = facts["x-kraken-connect-budget"], facts["x-kraken-idle-close"]
-    return Server(budget["attempts"], budget["seconds"], idle["seconds"], idle["kept_by"] == "requests")
+    budget, idle = facts.get("x-kraken-connect-budget", {}), facts.get("x-kraken-idle-close", {})
+    return Server(
+        path=facts["pathname"],
+        attempts=budget.get("attempts", 0),
+        seconds=budget.get("seconds", 0),
+        idle=idle.get("seconds", 0),
+        kept_by_requests=idle.get("kept_by") == "requests",
+    )
 
 
 def _operations(document: Document) -> list[Operation]:
