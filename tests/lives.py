@@ -122,6 +122,9 @@ class Life(RuleBasedStateMachine):
     lot: ClassVar[Decimal]
     """The unit in which orders are placed."""
 
+    nobody: ClassVar[str] = ""
+    """Id of an order that is not there."""
+
     ws: Any
     """The client that public channels are subscribed with."""
     books: Mapping[str, BooksClient[Any]]
@@ -138,6 +141,7 @@ class Life(RuleBasedStateMachine):
         self.tasks: list[asyncio.Task[Any]] = []
         self.troubled = False
         self.connect_fault = False
+        self.silent = False
         self.failed = False
         self.run(self.arrive())
 
@@ -168,13 +172,16 @@ class Life(RuleBasedStateMachine):
     def alive(self) -> Mapping[str, str]:
         """The side of each order that is open in truth."""
 
-    @abstractmethod
     def standing(self) -> Sequence[Wanted]:
         """What is subscribed besides what readers and books want."""
+        return ()
 
     @abstractmethod
     def unlike_account(self) -> list[str]:
         """In what the account as the client has it differs from the truth."""
+
+    def left(self, reader: Reader) -> None:
+        """A stream is not read any more."""
 
     def parameters(self, channel: str) -> dict[str, Any]:
         """What a subscription says besides its symbols."""
@@ -185,6 +192,7 @@ class Life(RuleBasedStateMachine):
 
     def end_silence(self) -> None:
         """Let data through again."""
+        self.silent = False
         self.emulator.silence(False)
 
     def true_sides(self, symbol: str) -> Any:
@@ -230,6 +238,7 @@ class Life(RuleBasedStateMachine):
     def unsubscribe(self, number: int) -> None:
         chosen = self.readers[number % len(self.readers)]
         self.readers.remove(chosen)
+        self.left(chosen)
         self.begin(chosen.close())
 
     @precondition(lambda self: self.readers)
@@ -281,12 +290,12 @@ class Life(RuleBasedStateMachine):
     def open_order(self, number: int) -> tuple[str, str]:
         """One of the open orders, and its side; where there is none, one that is unknown."""
         found = list(self.alive().items())
-        return found[number % len(found)] if found else ("", "")
+        return found[number % len(found)] if found else (self.nobody, "")
 
     @rule(number=st.integers(0, 99), lots=st.integers(1, 9), moved=st.booleans())
     def amend_order(self, number: int, lots: int, moved: bool) -> None:
         order_id, side = self.open_order(number)
-        change = {"price": self.price(side, lots % 4)} if moved and order_id else {"quantity": lots * self.lot}
+        change = {"price": self.price(side, lots % 4)} if moved and side else {"quantity": lots * self.lot}
         self.begin(self.attempt(self.amend(order_id, change)))
 
     @rule(number=st.integers(0, 99))
@@ -295,8 +304,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 99))
     def fill_order(self, number: int) -> None:
-        order_id, _ = self.open_order(number)
-        if order_id:
+        order_id, side = self.open_order(number)
+        if side:
             self.emulator.fill(order_id, self.lot)
             self.turn()
 
@@ -320,6 +329,7 @@ class Life(RuleBasedStateMachine):
     def silence(self, silent: bool) -> None:
         self.troubled = True
         if silent:
+            self.silent = True
             self.emulator.silence()
         else:
             self.end_silence()
