@@ -1,0 +1,247 @@
+"""Whatever happens to the connections of Derivatives WebSocket v1, in the end the client has what the exchange has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from kraken.emulator.instruments import Instruments
+from kraken.emulator.orders import Event, OrderChanged
+from kraken.emulator.wire import plain
+from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWSClient
+from kraken.runtime.websocket import WebSocketClient
+
+from ..lives import Life, Orders, Reader, Wanted, led, some_symbols
+
+ASSETS = Instruments().assets
+HEARTBEAT: Wanted = ("heartbeat", None, None)
+"""What every connection subscribes on which something is subscribed."""
+
+
+class View(Protocol):
+    """What one private feed tells of the account."""
+
+    def take(self, message: Any) -> None:
+        """Take a message of the feed."""
+
+    def unlike(self, life: FuturesLife) -> list[str]:
+        """In what it differs from the truth."""
+
+
+class Fills:
+    """The fills that were told."""
+
+    def __init__(self) -> None:
+        self.told: set[str] = set()
+
+    def take(self, message: Any) -> None:
+        self.told |= {fill.fill_id for fill in message.fills}
+
+    def unlike(self, life: FuturesLife) -> list[str]:
+        if self.told == life.fills:
+            return []
+        return [f"fills are lost: {life.fills - self.told}, or were never: {self.told - life.fills}"]
+
+
+class OpenOrders:
+    """Open orders as they are told."""
+
+    def __init__(self) -> None:
+        self.orders: Orders = {}
+
+    def take(self, message: Any) -> None:
+        if message.snapshot:
+            self.orders.clear()
+        for order in message.orders if message.snapshot else filter(None, [message.order]):
+            side = "sell" if order.direction else "buy"
+            self.orders[order.order_id] = (order.instrument, side, order.qty, order.filled, order.limit_price)
+        if not message.snapshot and message.is_cancel:
+            self.orders.pop(message.order_id, None)
+
+    def unlike(self, life: FuturesLife) -> list[str]:
+        names = ("symbol", "side", "unfilledSize", "filledSize", "limitPrice")
+        true = {name: tuple(order[each] for each in names) for name, order in life.true_orders().items()}
+        return [] if self.orders == true else [f"orders are wrong: {self.orders} in place of {true}"]
+
+
+class Balances:
+    """Balances as they are told, part by part."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Any] = {}
+
+    def take(self, message: Any) -> None:
+        parts = {name: getattr(message, name) for name in ("holding", "futures", "flex_futures")}
+        self.parts |= {name: part for name, part in parts.items() if part}
+
+    def unlike(self, life: FuturesLife) -> list[str]:
+        wallets = life.emulator.futures_balances
+        true = {
+            "cash": {ASSETS[name].altname: amount for name, amount in wallets.pop("cash").items()},
+            "flex": {ASSETS[name].altname: amount for name, amount in wallets.pop("flex").items()},
+            "futures": [amount for wallet in wallets.values() for amount in wallet.values()],
+        }
+        told = {
+            "cash": self.parts.get("holding"),
+            "flex": {
+                name: each.quantity for name, each in getattr(self.parts.get("flex_futures"), "currencies", {}).items()
+            },
+            "futures": [wallet.balance for wallet in self.parts.get("futures", {}).values()],
+        }
+        return [] if told == true else [f"balances are wrong: {told} in place of {true}"]
+
+
+class Positions:
+    """Open positions as they are told."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, Decimal] = {}
+
+    def take(self, message: Any) -> None:
+        self.sizes = {position.instrument: position.balance for position in message.positions}
+
+    def unlike(self, life: FuturesLife) -> list[str]:
+        true = life.emulator.futures_positions
+        return [] if self.sizes == true else [f"positions are wrong: {self.sizes} in place of {true}"]
+
+
+VIEWS: Mapping[str, type[View]] = {
+    "fills": Fills,
+    "open_orders": OpenOrders,
+    "balances": Balances,
+    "open_positions": Positions,
+}
+
+
+class FuturesLife(Life):
+    """A life with Derivatives WebSocket v1, and with REST for orders."""
+
+    symbols = ("PF_XBTUSD", "PI_XBTUSD", "PF_SOLUSD")
+    servers = ("futures",)
+    each = "product_ids"
+    methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
+    operations = ("sendOrder", "cancelOrder", "editOrderSpring")
+    nonsense_of = (
+        '{"feed":"book","product_id":"PF_X',
+        "[]",
+        "null",
+        b"\x00\x01",
+        '{"feed":"news","product_id":"PF_XBTUSD"}',
+        '{"event":"subscribed","feed":"ticker","product_ids":["PF_ETHUSD"]}',
+        '{"event":"unsubscribed","feed":"account_log"}',
+        '{"feed":"ticker","product_id":5}',
+    )
+    lot = Decimal("0.01")
+    nobody = "00000000-0000-4000-8000-000000000000"
+
+    ws: FuturesWSClient
+    rest: FuturesAsyncClient
+
+    async def arrive(self) -> None:
+        emulator, timing = self.emulator, self.loop.timing(self.chance.random)
+        own: dict[str, Any] = {"key": emulator.futures_key, "secret": emulator.futures_secret}
+        self.rest = FuturesAsyncClient(**own, url=emulator.futures_url, clock=self.loop.time)
+        self.ws = FuturesWSClient(**own, url=emulator.futures_ws_url, timing=timing)
+        self.books = {"book": FuturesOrderBookClient(url=emulator.futures_ws_url, timing=timing)}
+        self.views: dict[str, View] = {}
+        self.fills: set[str] = set()
+        emulator.listen(self.note_fill, "futures")
+        await asyncio.gather(*(client.start() for client in self.clients))
+
+    def note_fill(self, event: Event) -> None:
+        if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:
+            self.fills.add(event.fill.id)
+
+    @property
+    def clients(self) -> tuple[WebSocketClient, ...]:
+        return self.ws, *self.books.values()
+
+    # ------------------------------------------------------------------ what the user does
+
+    @rule(feed=st.sampled_from(list(VIEWS)))
+    def follow(self, feed: str) -> None:
+        if feed not in self.views:
+            view = self.views[feed] = VIEWS[feed]()
+            self.read(getattr(self.ws, feed)(), [(feed, None, None)], view.take)
+
+    def left(self, reader: Reader) -> None:
+        for feed, *_ in reader.wanted:
+            self.views.pop(feed, None)
+
+    async def place(self, side: Any, quantity: Decimal, price: Decimal) -> str:
+        sent = await self.rest.order_management.send_order(
+            orderType="lmt", symbol=self.symbols[0], side=side, size=quantity, limitPrice=price
+        )
+        return str(sent.sendStatus.order_id)
+
+    def amend(self, order_id: str, change: Mapping[str, Decimal]) -> Coroutine[Any, Any, Any]:
+        names = {"quantity": "size", "price": "limitPrice"}
+        given: dict[str, Any] = {names[name]: value for name, value in change.items()}
+        return self.rest.order_management.edit_order(orderId=order_id, **given)
+
+    def cancel(self, order_id: str) -> Coroutine[Any, Any, Any]:
+        return self.rest.order_management.cancel_order(order_id=order_id)
+
+    # ------------------------------------------------------------------ what the exchange does
+
+    @rule(symbols=some_symbols, times=st.integers(1, 60))
+    def trade(self, symbols: list[str], times: int) -> None:
+        for symbol in symbols:
+            self.emulator.tick(times, symbol)
+        self.turn()
+
+    @rule()
+    def expire_challenges(self) -> None:
+        self.troubled = True
+        self.emulator.expire_challenges()
+
+    @rule(symbols=some_symbols, times=st.integers(1, 3))
+    def poison(self, symbols: list[str], times: int) -> None:
+        for symbol in symbols:
+            self.emulator.skip_sequence(symbol, times)
+
+    @rule(channel=st.sampled_from(["book", "balances", "ticker", "heartbeat"]), times=st.integers(1, 2))
+    def lose_frames(self, channel: str, times: int) -> None:
+        self.emulator.lose_frames(channel, times, "futures")
+
+    def end_silence(self) -> None:
+        # Orders and fills are not numbered: who has kept some back does not go on as if nothing was missing.
+        if self.silent:
+            self.emulator.drop_connections("futures")
+        super().end_silence()
+
+    # ------------------------------------------------------------------ what must be so
+
+    def true_sides(self, symbol: str) -> Any:
+        return [[tuple(map(_on_the_wire, level)) for level in side] for side in super().true_sides(symbol)]
+
+    def true_orders(self) -> dict[str, Any]:
+        """All open orders, as REST shows them."""
+        found = self.emulator.futures_orders.items()
+        return {name: each["order"] for name, each in found if each["status"] in ("ENTERED_BOOK", "TRIGGER_PLACED")}
+
+    def alive(self) -> Mapping[str, str]:
+        return {name: order["side"] for name, order in self.true_orders().items()}
+
+    def unclaimed(self) -> Sequence[Wanted]:
+        sessions = [session for client in self.clients for session in client._sessions.values()]
+        return [HEARTBEAT for session in sessions if any(session.live())]
+
+    def unlike_account(self) -> list[str]:
+        return [found for view in self.views.values() for found in view.unlike(self)]
+
+    async def leave(self) -> None:
+        await super().leave()
+        await self.rest.close()
+
+
+def _on_the_wire(value: Decimal) -> Decimal:
+    return Decimal(format(plain(value), "f"))
+
+
+TestLife = led(FuturesLife)
