@@ -15,6 +15,7 @@ from .support import SPECS
 
 SWITCH = "x-kraken-dead-mans-switch"
 USER_DATA, TRADING = "spot/websocket/user_data.yaml", "spot/websocket/user_trading.yaml"
+FUTURES = "futures/websocket/user_data.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,42 @@ MISTAKES: list[tuple[tuple[str, ...], Any, str]] = [
 @pytest.mark.parametrize(("at", "value", "says"), MISTAKES)
 def test_mistakes(documents: list[Document], at: tuple[str, ...], value: Any, says: str) -> None:
     assert any(said.startswith(f"{KEY}: {says}") for said in told(documents, USER_DATA, (KEY, *at), value))
+
+
+OF_FUTURES: list[tuple[tuple[str, ...], Any, str]] = [
+    (("orders", "inside"), "row", "no field 'row' of OpenOrdersMessage; allowed: "),
+    (("orders", "closed"), ["true"], "is_cancel: no value 'true'; allowed: True, False"),
+    (("orders", "unknown"), ["why"], "no field 'why' of OpenOrder; allowed: "),
+    (("orders", "ended", "key"), "order.id", "no field 'id' of CachedOrder; allowed: type, orderId, "),
+    (("orders", "ended", "rows"), "rows", "no field 'order' of "),
+    (("fills", "time"), "at", "no field 'at' of Fill; allowed: instrument, "),
+    (("fills", "missed", "key"), "id", "no field 'id' of Fill; allowed: fill_id, "),
+    (("positions", "channel"), "positions", "no channel 'positions'; allowed: "),
+    (("positions", "key"), "product", "no field 'product' of OpenPosition; allowed: instrument, "),
+    (("balances", "maps"), ["cash"], "no field 'cash' of BalancesSnapshotMessage; allowed: "),
+]
+
+
+@pytest.mark.parametrize(("at", "value", "says"), OF_FUTURES)
+def test_mistakes_with_positions(documents: list[Document], at: tuple[str, ...], value: Any, says: str) -> None:
+    assert any(said.startswith(f"{KEY}: {says}") for said in told(documents, FUTURES, (KEY, *at), value))
+
+
+def test_what_the_specs_say_of_futures(documents: list[Document]) -> None:
+    product = next(each for each in Builder(documents).build() if each.name == "futures")
+    assert product.account is not None
+    assert product.account.classes == ("AccountOrder", "Fill", "AccountBalances", "OpenPosition")
+    ended, fills = product.account.orders.ended, product.account.fills
+    assert (ended.rows, ended.key, ended.forgets, ended.most) == ("orders", "order.orderId", True, 0)
+    assert (fills.missed.call, fills.missed.argument, fills.missed.key) == ("iter_fills", "", "fill_id")
+    assert fills.per_second == 1000
+    units = {field.name: (field.per_second, field.told_per_second) for field in fills.missed.fields}
+    assert (units["time"], units["qty"]) == ((0, 1000), (0, 0))
+    states = product.modules["messages"].responses
+    assert states["AccountOrder"]["required"] == ["order_id"]
+    assert {"is_cancel", "reason", "limit_price"} <= set(states["AccountOrder"]["properties"])
+    assert not {"feed", "order"} & set(states["AccountOrder"]["properties"])
+    assert set(states["AccountBalances"]["properties"]) == {"holding", "futures", "flex_futures"}
 
 
 def test_the_switch(documents: list[Document]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kraken.emulator import Emulator
 from kraken.exceptions import InvalidRequest, KrakenError, KrakenPermissionDeniedError, ReplyLost
-from kraken.futures import FuturesWSClient
+from kraken.futures import FuturesAsyncClient, FuturesWSClient
 from kraken.futures.messages import AccountBalances, AccountOrder, BalancesMessage, BalancesSnapshotMessage, Fill
 from kraken.futures.messages import OpenPosition as Position
 from kraken.futures.models.historical_data import Fills as FoundFills
@@ -472,6 +473,73 @@ def test_a_refused_feed_and_what_needs_a_key() -> None:
 )
 def test_where_rest_is(options: dict[str, Any], address: str) -> None:
     assert FuturesWSClient(KEY, SECRET, **options)._rest_url == address
+
+
+# ---------------------------------------------------------------------- the emulator
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A market that stands still."""
+    with Emulator(market_interval=None) as running:
+        yield running
+
+
+def emulated(emulator: Emulator) -> FuturesWSClient:
+    return FuturesWSClient(
+        emulator.futures_key, emulator.futures_secret, emulator.futures_ws_url, timing=Impatient().timing
+    )
+
+
+async def placed(rest: FuturesAsyncClient, price: str, size: str = "0.5") -> str:
+    """The id of an order to buy."""
+    sent = await rest.order_management.send_order(
+        orderType="lmt", symbol="PF_XBTUSD", side="buy", size=size, limitPrice=price
+    )
+    assert sent.sendStatus.order_id is not None
+    return sent.sendStatus.order_id
+
+
+def agrees(account: Kept, emulator: Emulator) -> bool:
+    """Whether what the account shows is what the exchange has."""
+    rows = {name: row["order"] for name, row in emulator.futures_orders.items() if row["status"] == "ENTERED_BOOK"}
+    orders = {name: order.filled for name, order in account.orders.items()}
+    positions = {name: position.balance for name, position in account.positions.items()}
+    there = {name: row["filledSize"] for name, row in rows.items()}
+    return account.current and (orders, positions) == (there, emulator.futures_positions)
+
+
+def test_the_emulator_and_the_account_agree_through_cuts(emulator: Emulator) -> None:
+    async def scenario() -> None:
+        async with (
+            emulated(emulator) as ws,
+            FuturesAsyncClient(emulator.futures_key, emulator.futures_secret, emulator.futures_url) as rest,
+            ws.account() as account,
+        ):
+            events = aiter(account)
+            filled, partly, cancelled = [await placed(rest, price) for price in ("62000", "61000", "60000")]
+            emulator.fill(filled, "0.1")
+            await until(lambda: filled in account.orders and account.orders[filled].filled == Decimal("0.1"))
+            for order, size in ((filled, "0.2"), (filled, None), (partly, "0.1")):
+                emulator.drop_connections()
+                emulator.fill(order, size)
+                await until(lambda: not account.current)
+                await until(settled(account))
+                await until(lambda: agrees(account, emulator))
+            assert (account.closed_orders[filled].is_cancel, account.closed_orders[filled].reason) == (
+                True,
+                "full_fill",
+            )
+            await rest.order_management.cancel_order(order_id=cancelled)
+            await until(lambda: agrees(account, emulator) and cancelled in account.closed_orders)
+            assert account.closed_orders[cancelled].reason == "cancelled_by_user"
+            seen = await waiting(events)
+            told_fills = [event.fill for event in seen if isinstance(event, FillReported)]
+            assert len({fill.fill_id for fill in told_fills}) == len(told_fills) == 4
+            assert sum(fill.qty for fill in told_fills if fill.order_id == filled) == Decimal("0.5")
+            assert not any(isinstance(event, RecoveryFailed) for event in seen)
+
+    run(scenario)
 
 
 # ---------------------------------------------------------------------- merging

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import assert_type
 
+from kraken.futures import FuturesWSClient
+from kraken.futures.messages import AccountBalances, Fill, OpenPosition
+from kraken.futures.messages import AccountOrder as FuturesOrder
 from kraken.runtime.websocket.account import (
     AccountCurrent,
     AccountStale,
     BalanceChanged,
+    BalancesChanged,
     FillReported,
     OrderChanged,
+    PositionChanged,
     Recovered,
     RecoveryFailed,
 )
@@ -42,4 +47,24 @@ async def follow(ws: SpotWSClient) -> None:
                 case RecoveryFailed():
                     assert_type(event.orders, tuple[str, ...])
                 case AccountCurrent() | Recovered():
+                    pass
+
+
+async def follow_futures(ws: FuturesWSClient) -> None:
+    async with ws.account() as account:
+        assert_type(account.orders, Mapping[str, FuturesOrder])
+        assert_type(account.positions, Mapping[str, OpenPosition])
+        assert_type(account.balances.holding["USD"], Decimal)
+        async for event in account:
+            match event:
+                case OrderChanged():
+                    assert_type(event.order, FuturesOrder)
+                case FillReported():
+                    assert_type(event.fill, Fill)
+                    assert_type(event.order, FuturesOrder | None)
+                case PositionChanged():
+                    assert_type(event.position, OpenPosition | None)
+                case BalancesChanged():
+                    assert_type(event.balances, AccountBalances)
+                case AccountStale() | RecoveryFailed() | AccountCurrent() | Recovered():
                     pass

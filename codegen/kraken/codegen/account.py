@@ -72,7 +72,7 @@ class AccountBuilder:
         """What the key says; None when it has a mistake, which the builder was told."""
         orders, fills = self._orders(), self._fills()
         balances, positions = self._balances(), self._positions()
-        if orders is None or fills is None or balances is None:
+        if orders is None or fills is None or balances is None or (positions is None and "positions" in self._key):
             return None
         channels = [part["channel"] for part in self._key.values() if "channel" in part]
         return Account(
