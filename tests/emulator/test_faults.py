@@ -264,7 +264,8 @@ def test_as_a_program(number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.wait(5) == 0
         assert process.stdout.read() == ""
-    urls = {"spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url"}
+    spot = {"spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url"}
+    urls = spot | {"futures_url", "futures_ws_url", "unified_ws_url"}
     assert set(where) == urls | {"key", "secret", "futures_key", "futures_secret"}
     assert answers[0].json()["error"] == []
     assert answers[1].json()["result"] == "success"

@@ -12,10 +12,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from kraken.emulator import Emulator
+from kraken.emulator.orders import Event, OrderChanged
 from kraken.emulator.specs import load, specs_folder
 
-from .conftest import Account, Socket
-from .futures import FuturesAccount
+from .conftest import Account, Clock, Socket
+from .futures import FuturesAccount, FuturesSocket
 from .schemas import UNIFIED_MESSAGES, check
 from .test_ws import TextBook, next_book
 
@@ -420,11 +421,45 @@ def test_cancelling_all(emulator: Emulator, account: Account, futures: FuturesAc
     assert unified_private.result("cancel_all_orders_after", timeout=0)["triggerTime"] == "0"
 
 
-def test_all_apis_see_the_same_orders(emulator: Emulator, futures: FuturesAccount, unified_private: Socket) -> None:
-    unified_private.ask("subscribe", channel="executions", **ON)
+def test_all_apis_see_the_same_orders(
+    emulator: Emulator, futures: FuturesAccount, futures_private: FuturesSocket, unified_private: Socket
+) -> None:
+    futures_private.subscribe("open_orders")
     numbers = [order(unified_private, limit_price=60000), futures.placed()]
+    assert [frame["order"]["order_id"] for frame in futures_private.so_far()] == numbers
+    assert [row["order_id"] for row in first(unified_private, "executions")["data"]] == numbers
     assert futures.open == numbers[::-1]
     assert list(emulator.futures_orders) == numbers
+
+
+def test_what_happens_on_each_exchange_can_be_listened_to(
+    emulator: Emulator, account: Account, unified_private: Socket
+) -> None:
+    seen: dict[str, list[Event]] = {"spot": [], "futures": []}
+    emulator.listen(seen["spot"].append)
+    emulator.listen(seen["futures"].append, "futures")
+    own, other = order(unified_private, limit_price=60000), account.limit()
+    told = {
+        name: {event.order.id for event in events if isinstance(event, OrderChanged)} for name, events in seen.items()
+    }
+    assert told == {"spot": {other}, "futures": {own}}
+
+
+def test_an_order_expires(clock: Clock) -> None:
+    with Emulator(market_interval=None, clock=clock) as emulator:
+        spot = Account(emulator)
+        with spot.http, FuturesAccount(emulator) as futures, connect(f"{emulator.unified_ws_url}/v2/private") as raw:
+            socket = Socket(raw, spot.call("GetWebSocketsToken")["token"])
+            until = {"time_in_force": "gtd", "expire_time": "2027-01-15T08:01:00Z"}
+            number = order(socket, limit_price=60000, **until)
+            (row,) = first(socket, "executions")["data"]
+            assert (row["time_in_force"], row["expire_time"]) == ("GTD", "2027-01-15T08:01:00.000000Z")
+            clock.sleep(61)
+            emulator.pass_time()
+            (row,) = data_of(socket, "executions")
+            assert (row["order_id"], row["exec_type"]) == (number, "expired")
+            assert futures.open == []
+            assert "OrderCancelled" in futures.history("orders")["elements"][0]["event"]
 
 
 # ---------------------------------------------------------------------- the account

@@ -115,11 +115,8 @@ class Emulator(Trouble):
             [method for specs in products for method in specs.methods],
         )
         """Faults that wait for their operation: ``emulator.faults.add("AddOrder", "accept-then-502")``."""
-        common: Common = {
-            "faults": self.faults,
-            "record": self._record,
-            "heartbeat": int(heartbeat_interval * SECOND),
-        }
+        heartbeat = int(heartbeat_interval * SECOND)
+        common: Common = {"faults": self.faults, "record": self._record, "heartbeat": heartbeat}
         self._services = self._spot.services(common, message_rate)
         self._futures_services = self._futures.services(common)
         self._unified = self._futures.unified(folder, self._spot, common, message_rate)
