@@ -12,7 +12,6 @@ import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -35,6 +34,7 @@ from .account_events import (
     Recovered,
     RecoveryFailed,
 )
+from .client import load
 from .events import Malformed
 from .merging import Balances, Fills, Margins, Orders, Positions, at_path, moment_of
 from .pacing import backoff
@@ -118,7 +118,7 @@ class KeptAccount(Generic[Order, Fill, Events]):
         client._require_key(True, "account")
         self._client = client
         self._ordered, self._filled = orders, fills
-        self._orders: Orders[Order] = Orders(orders, _load(orders.state), closed_orders)
+        self._orders: Orders[Order] = Orders(orders, load(orders.state), closed_orders)
         self._fills = Fills(orders, fills, remembered_fills)
         self._order_feed = _Feed(orders.channel, orders.parameters, self._take_orders, self)
         self._fill_feed = self._order_feed
@@ -435,7 +435,7 @@ class KeptAccount(Generic[Order, Fill, Events]):
         arguments = dict(lookup.arguments)
         if beginning is not None and lookup.argument:
             arguments[lookup.argument] = int(beginning.timestamp()) * lookup.per_second
-        kind = _load(self._filled.item)
+        kind = load(self._filled.item)
         event = {self._ordered.event: self._filled.events[0]} if self._filled.events else {}
         found = []
         async for key, row in _entries(lookup, self._lookup(lookup)(**arguments)):
@@ -504,7 +504,7 @@ class Account(
         super().__init__(client, feeds.orders, feeds.fills, **options)
         balances = feeds.balances
         self._balance_key = balances.key
-        self._balances: Balances[Balance] = Balances(balances, _load(balances.state), _load(balances.part))
+        self._balances: Balances[Balance] = Balances(balances, load(balances.state), load(balances.part))
         self._balance_feed = _Feed(balances.channel, balances.parameters, self._take_balances, self)
         self._feeds.append(self._balance_feed)
 
@@ -552,7 +552,7 @@ class DerivativesAccount(
         super().__init__(client, feeds.orders, feeds.fills, **options)
         positions, balances = feeds.positions, feeds.balances
         self._positions: Positions[Position] = Positions(positions)
-        self._margins: Margins[Margin] = Margins(balances, _load(balances.state))
+        self._margins: Margins[Margin] = Margins(balances, load(balances.state))
         self._position_feed = _Feed(
             positions.channel, positions.parameters, self._take_positions, self, always_whole=True
         )
@@ -641,11 +641,6 @@ def _earliest(moments: list[datetime | None]) -> datetime | None:
 
 def _told(state: Any) -> frozenset[str]:
     return frozenset(name for name in state.__struct_fields__ if getattr(state, name) is not None)
-
-
-def _load(dotted: str) -> Any:
-    module, _, name = dotted.partition(":")
-    return getattr(import_module(module), name)
 
 
 class _Feed:
