@@ -72,8 +72,9 @@ OF_FUTURES: list[tuple[tuple[str, ...], Any, str]] = [
     (("orders", "inside"), "row", "no field 'row' of OpenOrdersMessage; allowed: "),
     (("orders", "closed"), ["true"], "is_cancel: no value 'true'; allowed: True, False"),
     (("orders", "unknown"), ["why"], "no field 'why' of OpenOrder; allowed: "),
-    (("orders", "ended", "key"), "order.id", "no field 'id' of CachedOrder; allowed: type, orderId, "),
-    (("orders", "ended", "rows"), "rows", "no field 'order' of "),
+    (("orders", "ended", "key"), "event.OrderCancelled.id", "no field 'id' of CancelledOrder; allowed: order, reason"),
+    (("orders", "ended", "told"), {"gone": True}, "no field 'gone' of OpenOrder; allowed: "),
+    (("orders", "further"), [{"operation": "getNothing"}], "no operation 'getNothing'; allowed: "),
     (("fills", "time"), "at", "no field 'at' of Fill; allowed: instrument, "),
     (("fills", "missed", "key"), "id", "no field 'id' of Fill; allowed: fill_id, "),
     (("positions", "channel"), "positions", "no channel 'positions'; allowed: "),
@@ -92,7 +93,8 @@ def test_what_the_specs_say_of_futures(documents: list[Document]) -> None:
     assert product.account is not None
     assert product.account.classes == ("AccountOrder", "Fill", "AccountBalances", "OpenPosition")
     ended, fills = product.account.orders.ended, product.account.fills
-    assert (ended.rows, ended.key, ended.forgets, ended.most) == ("orders", "order.orderId", True, 0)
+    assert (ended.call, ended.per_second, ended.most) == ("iter_order_events", 1000, 0)
+    assert [each.told for each in product.account.orders.further] == [{"is_cancel": True}, {"is_cancel": True}]
     assert (fills.missed.call, fills.missed.argument, fills.missed.key) == ("iter_fills", "", "fill_id")
     assert fills.per_second == 1000
     units = {field.name: (field.per_second, field.told_per_second) for field in fills.missed.fields}

@@ -17,8 +17,8 @@ from kraken.exceptions import InvalidRequest, KrakenError, KrakenPermissionDenie
 from kraken.futures import FuturesAsyncClient, FuturesWSClient
 from kraken.futures.messages import AccountBalances, AccountOrder, BalancesMessage, BalancesSnapshotMessage, Fill
 from kraken.futures.messages import OpenPosition as Position
+from kraken.futures.models.account_history import OrderElement, TriggerElement
 from kraken.futures.models.historical_data import Fills as FoundFills
-from kraken.futures.models.order_management import OrderStatuses
 from kraken.futures.websocket import ACCOUNT
 from kraken.runtime.websocket.account import (
     AccountCurrent,
@@ -42,13 +42,18 @@ POSITION: dict[str, Any] = {"instrument": "PF_XBTUSD", "balance": 0.25, "pnl": 1
 
 
 class History:
-    """What REST tells: fills the newest first, and how orders stand of which it still knows."""
+    """What REST tells, the newest first: fills, and what happened to orders."""
 
-    def __init__(self, fills: list[dict[str, Any]] | None = None, orders: list[dict[str, Any]] | None = None) -> None:
-        self.historical_data = self.order_management = self
-        self.fills, self.orders = fills or [], orders or []
+    def __init__(
+        self,
+        fills: list[dict[str, Any]] | None = None,
+        orders: list[dict[str, Any]] | None = None,
+        triggers: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self.historical_data = self.account_history = self
+        self.fills, self.orders, self.triggers = fills or [], orders or [], triggers or []
         self.error: KrakenError | None = None
-        self.asked: list[str] = []
+        self.asked: list[Any] = []
         self.read = 0
 
     async def iter_fills(self) -> AsyncIterator[Any]:
@@ -59,14 +64,34 @@ class History:
             self.read += 1
             yield row
 
-    async def get_order_status(self, *, orderIds: list[str]) -> OrderStatuses:  # noqa: N803
-        self.asked.append("orders")
-        return OrderStatuses.model_validate(
-            {"orders": [row for row in self.orders if row["order"]["orderId"] in orderIds] or None}
-        )
+    async def iter_order_events(self, *, since: int, closed: bool) -> AsyncIterator[Any]:
+        assert closed
+        self.asked.append(("orders", since))
+        for row in self.orders:
+            yield OrderElement.model_validate(row)
+
+    async def iter_trigger_events(self, *, since: int) -> AsyncIterator[Any]:
+        self.asked.append(("triggers", since))
+        for row in self.triggers:
+            yield TriggerElement.model_validate(row)
 
     async def close(self) -> None:
         pass
+
+
+def ended(order: str, kind: str, reason: str, filled: str = "0") -> dict[str, Any]:
+    """An event of an order's history."""
+    row = {
+        "uid": order,
+        "tradeable": "PF_XBTUSD",
+        "direction": "Buy",
+        "quantity": "0",
+        "filled": filled,
+        "timestamp": 1,
+    }
+    row |= {"orderType": "Limit", "reduceOnly": False, "lastUpdateTimestamp": 1, "triggerOptions": {}}
+    orders = {"oldOrder": row, "newOrder": row} if kind == "OrderUpdated" else {"order": row}
+    return {"uid": f"{order} {kind}", "timestamp": 3500, "event": {kind: {**orders, "reason": reason}}}
 
 
 def found(fill: str, order: str, at: str = "1970-01-01T00:00:03.000Z", size: float = 0.1) -> dict[str, Any]:
@@ -285,8 +310,10 @@ def test_a_balance_that_was_missed() -> None:
 
 def test_what_happens_while_the_connection_is_down() -> None:
     async def scenario() -> None:
-        ended = {"order": {"orderId": "O1", "filled": 1.0, "lastUpdateTimestamp": "1970-01-01T00:00:03.500Z"}}
-        rest = History([found("F2", "O1"), found("F1", "O1")], [{**ended, "status": "FULLY_EXECUTED"}])
+        ends = [ended("O1", "OrderUpdated", "full_fill", "1.0"), ended("O1", "OrderUpdated", "partial_fill")]
+        rest = History(
+            [found("F2", "O1"), found("F1", "O1")], [ended("O9", "OrderCancelled", "cancelled_by_user"), *ends]
+        )
         async with AccountExchange() as exchange, keyed(exchange, rest) as ws:
             exchange.order("O1", cli_ord_id="mine")
             exchange.order("O2")
@@ -318,7 +345,7 @@ def test_what_happens_while_the_connection_is_down() -> None:
                     ("O1", None, Decimal(1)),
                     ("O2", False, Decimal("0.5")),
                     ("O3", False, Decimal(1)),
-                    ("O1", True, Decimal(1)),
+                    ("O1", True, Decimal(0)),
                 ]
                 (gone,) = [event for event in seen if isinstance(event, PositionChanged)]
                 assert (gone.instrument, gone.position, gone.is_snapshot, gone.missed) == (
@@ -329,7 +356,7 @@ def test_what_happens_while_the_connection_is_down() -> None:
                 )
                 (balances,) = [event for event in seen if isinstance(event, BalancesChanged)]
                 assert balances.missed
-                assert rest.asked == ["fills", "orders"]
+                assert rest.asked == ["fills", ("orders", -9000)]
 
     run(scenario)
 
@@ -370,8 +397,9 @@ def test_fills_that_only_rest_tells_come_once_and_oldest_first() -> None:
 
 def test_an_end_that_nobody_knows() -> None:
     async def scenario() -> None:
-        async with AccountExchange() as exchange, keyed(exchange) as ws:
-            row = exchange.order("O1")
+        rest = History(orders=[ended("O1", "OrderUpdated", "partial_fill")])
+        async with AccountExchange() as exchange, keyed(exchange, rest) as ws:
+            row = exchange.order("O1", last_update_time=100_000)
             async with ws.account() as account:
                 events = aiter(account)
                 await exchange.tell_order(row, "partial_fill")
@@ -384,7 +412,33 @@ def test_an_end_that_nobody_knows() -> None:
                 assert (failed.fills, failed.orders) == (False, ("O1",))
                 closed = account.closed_orders["O1"]
                 assert (closed.is_cancel, closed.reason, closed.qty) == (None, None, Decimal(1))
-                assert ws._rest.asked.count("orders") == 1  # type: ignore[union-attr]
+                assert rest.asked == ["fills", *[("orders", 90_000), ("orders", 90_000), ("triggers", 90_000)] * 12]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("orders", "triggers", "reason"),
+    [
+        ([ended("O1", "OrderCancelled", "dead_man_switch")], [], "dead_man_switch"),
+        ([], [ended("O1", "OrderTriggerCancelled", "cancelled_by_user")], "cancelled_by_user"),
+    ],
+)
+def test_orders_that_were_cancelled_meanwhile(
+    orders: list[dict[str, Any]], triggers: list[dict[str, Any]], reason: str
+) -> None:
+    async def scenario() -> None:
+        async with AccountExchange() as exchange, keyed(exchange, History([], orders, triggers)) as ws:
+            exchange.order("O1")
+            async with ws.account() as account:
+                exchange.orders.clear()
+                await gap(exchange, account)
+                seen = await waiting(aiter(account))
+                last = [event for event in seen if isinstance(event, OrderChanged)][-1]
+                assert last.order is account.closed_orders["O1"]
+                assert (last.order.is_cancel, last.order.reason, last.order.last_update_time) == (True, reason, 3500)
+                assert last.missed
+                assert Recovered() in seen
 
     run(scenario)
 
@@ -520,9 +574,12 @@ def test_the_emulator_and_the_account_agree_through_cuts(emulator: Emulator) -> 
             filled, partly, cancelled = [await placed(rest, price) for price in ("62000", "61000", "60000")]
             emulator.fill(filled, "0.1")
             await until(lambda: filled in account.orders and account.orders[filled].filled == Decimal("0.1"))
-            for order, size in ((filled, "0.2"), (filled, None), (partly, "0.1")):
+            for order, size in ((filled, "0.2"), (filled, None), (partly, "0.1"), (cancelled, "")):
                 emulator.drop_connections()
-                emulator.fill(order, size)
+                if order == cancelled:
+                    await rest.order_management.cancel_order(order_id=order)
+                else:
+                    emulator.fill(order, size)
                 await until(lambda: not account.current)
                 await until(settled(account))
                 await until(lambda: agrees(account, emulator))
@@ -530,8 +587,6 @@ def test_the_emulator_and_the_account_agree_through_cuts(emulator: Emulator) -> 
                 True,
                 "full_fill",
             )
-            await rest.order_management.cancel_order(order_id=cancelled)
-            await until(lambda: agrees(account, emulator) and cancelled in account.closed_orders)
             assert account.closed_orders[cancelled].reason == "cancelled_by_user"
             seen = await waiting(events)
             told_fills = [event.fill for event in seen if isinstance(event, FillReported)]

@@ -96,10 +96,16 @@ class AccountBuilder:
         names = [key[each] for each in ("key", "client_key", "status", "event", "time")]
         self._expect(("orders",), order, [*names, *key.get("unknown", ())])
         self._expect_values(("orders", "closed"), order, key["status"], key["closed"])
-        ended = self._lookup(("orders", "ended"), key["ended"], order)
+        wheres = [("orders", "ended"), *[("orders", "further", str(n)) for n, _ in enumerate(key.get("further", ()))]]
+        lookups = [
+            self._lookup(where, each, order)
+            for where, each in zip(wheres, [key["ended"], *key.get("further", ())], strict=True)
+        ]
         self._state("orders", order)
-        if ended is None:
+        found = [each for each in lookups if each is not None]
+        if len(found) < len(lookups):
             return None
+        unit = order.properties[key["time"]].get("x-kraken-unit", "") if key["time"] in order.properties else ""
         return OrderState(
             *self._subscription("orders"),
             key["state"]["name"],
@@ -112,7 +118,9 @@ class AccountBuilder:
             inside,
             key.get("open"),
             tuple(key.get("unknown", ())),
-            ended,
+            self._builder.units(unit),
+            found[0],
+            tuple(found[1:]),
         )
 
     def _fills(self) -> FillState | None:
@@ -252,8 +260,8 @@ class AccountBuilder:
             if name not in fields:
                 self._problem((*where, "argument"), f"no argument {name!r} of {operation.name}", fields)
                 return None
-        row = self._row(operation, key.get("rows", ""))
-        self._expect((*where, "fields"), item, key["fields"])
+        row = self._row(operation)
+        self._expect((*where, "fields"), item, [*key["fields"], *key.get("told", ())])
         for path in (key.get("key", KEYED), *(each["field"] for each in key["fields"].values())):
             self._inside((*where, "fields"), row, path)
         most, per_second = 0, 1
@@ -270,9 +278,8 @@ class AccountBuilder:
             key.get("arguments", {}),
             most,
             per_second,
-            key.get("rows", ""),
             key.get("key", KEYED),
-            key.get("forgets", False),
+            key.get("told", {}),
         )
 
     def _taken(self, name: str, key: Json, row: _Schema, item: _Schema) -> TakenField:
@@ -282,13 +289,13 @@ class AccountBuilder:
         is_pair = key.get("spelling") == "symbol"
         return TakenField(name, key["field"], words, per_second, told_per_second, is_pair)
 
-    def _row(self, operation: Operation, rows: str) -> _Schema:
+    def _row(self, operation: Operation) -> _Schema:
         """The entries of a result, which has them by key or in a list."""
         document = next(each for each in self._builder.documents if each.name == operation.source)
         at, raw = next(found for found in operations(document) if found[1]["operationId"] == operation.operation_id)
         result = _Schema(*self._builder._result_schema(document, at, raw))
-        name = rows if operation.pagination is None else operation.pagination["items"]
-        if name:
+        if operation.pagination is not None:
+            name = operation.pagination["items"]
             result = self._deref(result.document, (*result.at, "properties", name), result.properties.get(name, {}))
         inside = "items" if "items" in result.value else "additionalProperties"
         return self._deref(result.document, (*result.at, inside), result.value.get(inside) or {})

@@ -78,7 +78,12 @@ _TAKEN: Json = _object(
 )
 _LOOKUP: Json = _object(
     {"operation": _TEXT, "fields": {"type": "object", "additionalProperties": _TAKEN, "minProperties": 1}},
-    {"argument": _NAME, "arguments": {"type": "object"}, "rows": _NAME, "key": _PATH, "forgets": {"const": True}},
+    {
+        "argument": _NAME,
+        "arguments": {"type": "object"},
+        "key": _PATH,
+        "told": {"type": "object", "additionalProperties": _VALUE, "minProperties": 1},
+    },
 )
 _STATE: Json = _object(
     {"name": _TEXT, "description": _TEXT, "without": {"type": "array", "items": _NAME}}, {"descriptions": _WORDS}
@@ -161,7 +166,12 @@ EXTENSIONS: tuple[Extension, ...] = (
                         "time": _NAME,
                         "ended": _LOOKUP,
                     },
-                    {"inside": _NAME, "open": _VALUE, "unknown": {"type": "array", "items": _NAME, "minItems": 1}},
+                    {
+                        "further": {"type": "array", "items": _LOOKUP, "minItems": 1},
+                        "inside": _NAME,
+                        "open": _VALUE,
+                        "unknown": {"type": "array", "items": _NAME, "minItems": 1},
+                    },
                 ),
                 "fills": {
                     "anyOf": [
@@ -191,7 +201,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         ),
         "What the state of an account is put together from. `orders`: the channel and what it must be subscribed with; the struct of an "
         "order's `state`, which has the fields of an item `without` those of one fill, and `descriptions` of its own where they say something else there; the fields with the order's `key`, the client's own "
-        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`; where updates are of another form, the field that the order "
+        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`, by their ids or since a moment, and `further` ones for the rest; where updates are of another form, the field that the order "
         "stands `inside` of; the status of the `open` orders of a snapshot that has none; what else is `unknown` of an order that vanished. "
         "`fills`: the `events` of orders "
         "that are fills, or a channel of their own with the fields of their `order` and `time`; the field with the fill's `key`, the call that gives "
@@ -199,7 +209,7 @@ EXTENSIONS: tuple[Extension, ...] = (
         "`balances`: likewise; `amount` is the total in a snapshot and that of one wallet in an update, `wallet` the fields that name a "
         "wallet in a snapshot with those of an update. Or they are told as one, of which an update has the parts that changed: then its `maps`, empty "
         "until told. `positions`: the channel that lists all of them each time, and the field with the contract; with it the balances are told as one. "
-        "Of a call: where the entries are a list, the `rows` that hold it and the `key` of an entry; whether it `forgets` what is not new. Its `fields`: the item's field, and the result's (`@key` for the key of "
+        "Of a call: the `key` of an entry where they are a list; what is `told` by an entry being there. Its `fields`: the item's field, and the result's (`@key` for the key of "
         "an entry), with the item's `values` for the result's where they differ; Unix times become text, and a pair's name the `symbol`.",
     ),
     Extension(

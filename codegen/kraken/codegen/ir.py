@@ -376,13 +376,12 @@ class AccountLookup:
     fields: tuple[TakenField, ...]
     arguments: Json
     most: int
-    """How many the argument takes at once; 0 where it is no list, or not limited."""
+    """How many the argument takes at once; 0 where it is no list."""
     per_second: int
-    rows: str
-    """The field of the result that lists the entries."""
     key: str
     """The field of an entry that says which one it is; `@key` where they stand under their keys."""
-    forgets: bool
+    told: Json
+    """What each entry tells by being there."""
 
 
 @dataclass(frozen=True)
@@ -404,7 +403,10 @@ class OrderState:
     """The field of an update that holds the order."""
     open: Any
     unknown: tuple[str, ...]
+    per_second: int
     ended: AccountLookup
+    further: tuple[AccountLookup, ...]
+    """The calls that tell of those orders of which that one says nothing."""
 
 
 @dataclass(frozen=True)

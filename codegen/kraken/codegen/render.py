@@ -282,6 +282,8 @@ def _part(name: str, part: Any, module: str) -> str:
         if each in values:
             values[each] = f"{module}:{values[each]}"
     lookups = [f"{each}={_account_lookup(values.pop(each))}" for each in ("ended", "missed") if each in values]
+    if further := values.pop("further", ()):
+        lookups.append(f"further=({', '.join(map(_account_lookup, further))},)")
     constant = values.pop("constant")
     defaults = {"inside": "", "unknown": (), "per_second": 0, "events": ()}
     return _call(name, constant, _keywords(values, defaults), *lookups)
@@ -298,7 +300,7 @@ def _account_lookup(lookup: AccountLookup) -> str:
         )
         for each in lookup.fields
     ]
-    further = {"arguments": {}, "most": 0, "per_second": 1, "rows": "", "key": "@key", "forgets": False}
+    further: dict[str, Any] = {"arguments": {}, "most": 0, "per_second": 1, "key": "@key", "told": {}}
     names = map(_source, (lookup.group, lookup.call, lookup.argument))
     options = _keywords({name: getattr(lookup, name) for name in further}, further)
     return _call("Lookup", *names, f"({', '.join(taken)},)", options)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -466,21 +466,37 @@ class KeptAccount(Generic[Order, Fill, Events]):
         return found
 
     async def _find_ends(self) -> None:
-        lookup = self._ordered.ended
         wanted = list(self._orders.vanished)
-        most = lookup.most or max(1, len(wanted))
-        for start in range(0, len(wanted), most):
-            some = wanted[start : start + most]
-            result = await self._lookup(lookup)(**{**lookup.arguments, lookup.argument: some})
-            rows = result.items() if lookup.key == KEYED else _keyed(lookup, at_path(result, lookup.rows) or ())
-            for key, row in rows:
+        for lookup in (self._ordered.ended, *self._ordered.further):
+            async for key, row in self._ends(lookup, [each for each in wanted if each in self._orders.vanished]):
                 change = self._orders.resolve(key, _translated(lookup, key, row))
                 if change is not None:
                     self._tell_order(change, is_snapshot=False, missed=True)
+                if not self._orders.vanished:
+                    return
         if unknown := [key for key in wanted if key in self._orders.vanished]:
             # The exchange books the end of an order a little later than it takes it out of the snapshot.
-            kind = KrakenError if lookup.forgets else ReplyLost
-            raise kind(f"how these orders ended is not known: {', '.join(unknown)}", Facts(operation=lookup.call))
+            facts = Facts(operation=self._ordered.ended.call)
+            raise ReplyLost(f"how these orders ended is not known: {', '.join(unknown)}", facts)
+
+    async def _ends(self, lookup: Lookup, wanted: list[str]) -> AsyncIterator[tuple[str, Any]]:
+        """What a call tells of these orders, and maybe of others; of the latest first where it does not take ids."""
+        call, arguments = self._lookup(lookup), dict(lookup.arguments)
+        if lookup.most:
+            for start in range(0, len(wanted), lookup.most):
+                rows = await call(**arguments, **{lookup.argument: wanted[start : start + lookup.most]})
+                for each in rows.items():
+                    yield each
+            return
+        orders = [self._orders.closed.get(each) for each in wanted]
+        since = _earliest(
+            [moment_of(getattr(each, self._ordered.time, None), self._ordered.per_second) for each in orders]
+        )
+        if since is not None:
+            arguments[lookup.argument] = _number(since - OVERLAP, lookup.per_second)
+        if wanted:
+            async for each in _entries(lookup, call(**arguments)):
+                yield each
 
     def _lookup(self, lookup: Lookup) -> Callable[..., Any]:
         call: Callable[..., Any] = getattr(getattr(self._client._rest_client(), lookup.group), lookup.call)
@@ -600,13 +616,7 @@ class DerivativesAccount(
 async def _entries(lookup: Lookup, pages: AsyncIterator[Any]) -> AsyncIterator[tuple[str, Any]]:
     """What an iterator over a REST result gives, by key."""
     async for each in pages:
-        yield each if lookup.key == KEYED else (getattr(each, lookup.key), each)
-
-
-def _keyed(lookup: Lookup, rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Entries of a list, by key."""
-    for row in rows:
-        yield at_path(row, lookup.key), row
+        yield each if lookup.key == KEYED else (at_path(each, lookup.key), each)
 
 
 def _translated(lookup: Lookup, key: str, row: Any) -> dict[str, Any]:
@@ -616,7 +626,7 @@ def _translated(lookup: Lookup, key: str, row: Any) -> dict[str, Any]:
         for taken in lookup.fields
         if not taken.is_pair
     }
-    return {name: value for name, value in values.items() if value is not None}
+    return {**lookup.told, **{name: value for name, value in values.items() if value is not None}}
 
 
 def _in_words(taken: Taken, value: Any) -> Any:
@@ -630,8 +640,13 @@ def _in_words(taken: Taken, value: Any) -> Any:
     if at is None:
         return None
     if taken.told_per_second:
-        return int((at - EPOCH) / timedelta(microseconds=1)) * taken.told_per_second // 1_000_000
+        return _number(at, taken.told_per_second)
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _number(at: datetime, per_second: int) -> int:
+    """A moment in units of which so many make a second."""
+    return (at - EPOCH) // timedelta(microseconds=1) * per_second // 1_000_000
 
 
 def _earliest(moments: list[datetime | None]) -> datetime | None:

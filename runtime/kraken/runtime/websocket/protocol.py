@@ -175,15 +175,13 @@ class Lookup(NamedTuple):
     arguments: Mapping[str, Any] = {}
     """Further arguments."""
     most: int = 0
-    """How many the argument takes at once, where it is a list; 0 where that is not limited."""
+    """How many the argument takes at once, where it is a list; 0 where it is a moment."""
     per_second: int = 1
     """How many of the argument's units make a second, where it is a moment."""
-    rows: str = ""
-    """The field of the result that lists the entries; empty where the result has them itself."""
     key: str = "@key"
     """The field of an entry that says which one it is; `@key` where the entries stand under their keys."""
-    forgets: bool = False
-    """Whether it only tells what happened just now, so that asking again is of no use."""
+    told: Mapping[str, Any] = {}
+    """What each entry tells by being there: the item's fields and their values."""
 
 
 class OrderFeed(NamedTuple):
@@ -208,6 +206,10 @@ class OrderFeed(NamedTuple):
     """Field with the moment of the event."""
     ended: Lookup
     """How orders ended that vanished meanwhile."""
+    further: tuple[Lookup, ...] = ()
+    """And how those ended of which that says nothing."""
+    per_second: int = 0
+    """How many units of the moment make a second; 0 for text."""
     inside: str = ""
     """The field of an update that holds the order, where that does not stand in the update itself."""
     open: Any = None
