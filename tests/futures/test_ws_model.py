@@ -199,6 +199,8 @@ class FuturesLife(Life):
     def expire_challenges(self) -> None:
         self.troubled = True
         self.emulator.expire_challenges()
+        # A second challenge that is refused at once would be told to the user, and rightly.
+        self.turn(1)
 
     @rule(symbols=some_symbols, times=st.integers(1, 3))
     def poison(self, symbols: list[str], times: int) -> None:
