@@ -212,3 +212,20 @@ def futures_ws(emulator: Emulator) -> Iterator[FuturesSocket]:
 def futures_private(futures_ws: FuturesSocket) -> FuturesSocket:
     futures_ws.prove()
     return futures_ws
+
+
+@pytest.fixture
+def unified(emulator: Emulator) -> Iterator[Socket]:
+    with connect(f"{emulator.unified_ws_url}/v2/public", compression=None) as connection:
+        socket = Socket(connection)
+        assert socket.next()["channel"] == "status"
+        yield socket
+
+
+@pytest.fixture
+def unified_private(emulator: Emulator, account: Account) -> Iterator[Socket]:
+    token = account.call("GetWebSocketsToken")["token"]
+    with connect(f"{emulator.unified_ws_url}/v2/private", compression=None) as connection:
+        socket = Socket(connection, token)
+        assert socket.next()["channel"] == "status"
+        yield socket

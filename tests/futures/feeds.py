@@ -102,3 +102,61 @@ def client(exchange: FeedExchange, key: str = "", secret: str = "", **options: A
 
 def books(exchange: FeedExchange, **options: Any) -> FuturesOrderBookClient:
     return FuturesOrderBookClient(url=exchange.url, **options)
+
+
+class AccountExchange(FeedExchange):
+    """It has an account: open orders, fills, positions and balances, which change by what scenarios say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.fills: list[dict[str, Any]] = []
+        self.positions: list[dict[str, Any]] = []
+        self.balances: dict[str, Any] = {"holding": {"USD": 5000.0, "XBT": 0.1285}, "futures": {}}
+        self.seq = 0
+
+    async def snapshot(self, peer: Peer, channel: str, symbol: str | None) -> None:
+        if channel == "open_orders":
+            await peer.send({"feed": "open_orders_snapshot", "account": "a", "orders": list(self.orders.values())})
+        elif channel == "fills":
+            await peer.send({"feed": "fills_snapshot", "account": "a", "fills": self.fills[-100:]})
+        elif channel == "open_positions":
+            await self._list_positions(peer)
+        elif channel == "balances":
+            self.seq = 0
+            await peer.send({"feed": "balances_snapshot", "account": "a", **self.balances, "timestamp": 1, "seq": 0})
+        else:
+            await super().snapshot(peer, channel, symbol)
+
+    def order(self, order: str, qty: float = 1.0, **more: Any) -> dict[str, Any]:
+        """An order that is open from now on; nobody is told."""
+        row = {"instrument": "PF_XBTUSD", "time": 1000, "last_update_time": 1000, "qty": qty, "filled": 0.0}
+        self.orders[order] = {**row, "limit_price": 68012.0, "type": "limit", "order_id": order, "direction": 0, **more}
+        return self.orders[order]
+
+    def fill(self, fill: str, order: str, qty: float = 0.1, time: int = 2000) -> dict[str, Any]:
+        """A fill that happened; nobody is told."""
+        row = {"instrument": "PF_XBTUSD", "time": time, "price": 68012.0, "buy": True, "qty": qty}
+        self.fills.append({**row, "order_id": order, "fill_id": fill, "fill_type": "maker"})
+        return self.fills[-1]
+
+    async def tell_order(self, order: dict[str, Any], reason: str) -> None:
+        await self.peers[-1].send({"feed": "open_orders", "order": order, "is_cancel": False, "reason": reason})
+
+    async def tell_removal(self, order: str, reason: str) -> None:
+        self.orders.pop(order, None)
+        await self.peers[-1].send({"feed": "open_orders", "order_id": order, "is_cancel": True, "reason": reason})
+
+    async def tell_fill(self, fill: dict[str, Any]) -> None:
+        await self.peers[-1].send({"feed": "fills", "username": "a", "fills": [fill]})
+
+    async def tell_positions(self, *positions: dict[str, Any]) -> None:
+        self.positions = list(positions)
+        await self._list_positions(self.peers[-1])
+
+    async def tell_balances(self, **parts: Any) -> None:
+        self.seq += 1
+        await self.peers[-1].send({"feed": "balances", "account": "a", **parts, "timestamp": 2, "seq": self.seq})
+
+    async def _list_positions(self, peer: Peer) -> None:
+        await peer.send({"feed": "open_positions", "account": "a", "positions": self.positions, "seq": 1})

@@ -245,6 +245,21 @@ def test_acknowledged_then_silent_is_noticed() -> None:
     run(scenario)
 
 
+def test_no_more_requests_are_sent_than_kraken_takes() -> None:
+    """Each of these is refused, and so each product is asked for alone."""
+
+    async def scenario() -> None:
+        time = Restless()
+        async with FeedExchange() as exchange, client(exchange, timing=time.timing) as ws:
+            products = [f"PF_NOPE{number}USD" for number in range(120)]
+            with pytest.raises(ExchangeError, match="Invalid product id"):
+                await ws.trade(product_ids=products).subscribe()
+            assert len(exchange.seen("subscribe")) > 100
+            assert 1.0 in time.slept  # until the second is over
+
+    run(scenario)
+
+
 # ---------------------------------------------------------------------- books
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import runpy
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kraken.emulator import Emulator
 from kraken.spot import SpotAsyncClient, SpotClient, SpotOrderBookClient, SpotWSClient
 
-from .sockets import until
-
-README = Path(__file__).resolve().parents[3] / "shared" / "reference" / "python-kraken-sdk-readme.md"
+from ..coming_over import README, is_like, run_until_seen, samples, with_keys
 
 
 @pytest.fixture
@@ -30,24 +24,6 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
             sockets = {name: socket._replace(url=urls.get(name, "")) for name, socket in streaming.sockets.items()}
             monkeypatch.setattr(streaming, "sockets", sockets)
         yield emulator
-
-
-def samples(*names: str) -> list[str]:
-    if not README.is_file():
-        return []
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    return [block for block in blocks if any(name in block for name in names)]
-
-
-def with_keys(sample: str, emulator: Emulator) -> str:
-    for theirs, ours in (
-        ("<your-api-key>", emulator.key),
-        ("<your-secret-key>", emulator.secret),
-        ('"api-key"', repr(emulator.key)),
-        ('"secret-key"', repr(emulator.secret)),
-    ):
-        sample = sample.replace(theirs, ours)
-    return sample
 
 
 @pytest.mark.skipif(not README.is_file(), reason="the README of python-kraken-sdk is not beside this checkout")
@@ -63,47 +39,9 @@ def test_samples_run_unchanged(
     sample: str, emulator: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = tmp_path / "sample.py"
-    program.write_text(with_keys(sample, emulator))
+    program.write_text(with_keys(sample, emulator.key, emulator.secret))
     runpy.run_path(str(program), run_name="__main__")
     assert "'ZUSD': '250000.0000'" in capsys.readouterr().out
-
-
-class Finished(Exception):
-    """Ends a program that would run for ever."""
-
-
-def run_until_seen(
-    sample: str, emulator: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch, *wanted: dict[str, Any]
-) -> list[Any]:
-    """Run a program that prints messages; its naps last until it has printed what is wanted for each of them.
-
-    Returns:
-        What it printed.
-    """
-    printed: list[Any] = []
-    naps = iter(wanted)
-
-    async def nap(seconds: float) -> None:
-        if seconds < 1 or threading.current_thread() is not threading.main_thread():  # none of the program's
-            await really_sleep(seconds)
-            return
-        expected = next(naps, None)
-        if expected is None:
-            raise Finished
-        await until(lambda: any(is_like(each, expected) for each in printed))
-
-    really_sleep = asyncio.sleep
-    program = folder / "sample.py"
-    program.write_text(with_keys(sample, emulator))
-    with monkeypatch.context() as patched:
-        patched.setattr(asyncio, "sleep", nap)
-        with pytest.raises(Finished):
-            runpy.run_path(str(program), {"print": lambda *shown: printed.extend(shown)}, run_name="__main__")
-    return printed
-
-
-def is_like(message: Any, expected: dict[str, Any]) -> bool:
-    return isinstance(message, dict) and message.items() >= expected.items()
 
 
 @pytest.mark.parametrize("sample", samples("(SpotWSClient)"))
@@ -111,8 +49,7 @@ def test_streaming_samples_run_unchanged(
     sample: str, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed = run_until_seen(
-        sample,
-        emulator,
+        with_keys(sample, emulator.key, emulator.secret),
         tmp_path,
         monkeypatch,
         {"channel": "book", "type": "update"},
@@ -170,12 +107,12 @@ asyncio.run(main())
 
 
 def test_order_books_of_old(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    printed = run_until_seen(OWN_BOOK, emulator, tmp_path, monkeypatch, {"depth": 10})
+    printed = run_until_seen(OWN_BOOK, tmp_path, monkeypatch, {"depth": 10})
     assert not any(each["crossed"] for each in printed)
     assert isinstance(printed[0]["qty"], str)
 
 
 def test_order_books_with_a_callback(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = {"channel": "book", "type": "update"}, {"pair": "ETH/USD"}
-    printed = run_until_seen(BOOK_CALLBACK, emulator, tmp_path, monkeypatch, *wanted)
+    printed = run_until_seen(BOOK_CALLBACK, tmp_path, monkeypatch, *wanted)
     assert {"pair": "BTC/USD"} in printed

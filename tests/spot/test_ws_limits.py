@@ -60,9 +60,8 @@ def test_rest_and_websocket_count_together_and_meet_no_refusal() -> None:
         clock = Ticking()
         with Emulator(market_interval=None, clock=clock, tier="starter") as emulator:
             options: dict[str, Any] = {"tier": "starter", "sleep": clock.sleep, "clock": clock.time}
-            async with counting(emulator, clock) as ws:
-                # Kraken closes a private connection on which nothing is subscribed, and time flies here.
-                balances = await ws.balances().subscribe()
+            # Without a subscription Kraken would close the connection after a minute.
+            async with counting(emulator, clock) as ws, ws.balances(snapshot=False):
                 begun = clock.seconds
                 with SpotClient(emulator.key, emulator.secret, emulator.spot_url, **options) as rest:
                     for _ in range(60):
@@ -72,7 +71,6 @@ def test_rest_and_websocket_count_together_and_meet_no_refusal() -> None:
                         rest.trading.cancel_order(txid=added.txid[0] if added.txid else "")
                     assert rest.limits is ws.limits
                 assert clock.seconds > begun + 60  # the limit was felt
-                await balances.aclose()
 
     run(scenario)
 

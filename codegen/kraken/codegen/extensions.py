@@ -56,6 +56,8 @@ _COUNTER: Json = {
 }
 
 _WORDS: Json = {"type": "object", "additionalProperties": _TEXT, "minProperties": 1}
+_VALUE: Json = {"type": ["string", "boolean"], "minLength": 1}
+_VALUES: Json = {"type": "array", "items": _VALUE, "minItems": 1}
 
 
 def _object(required: Json, optional: Json | None = None) -> Json:
@@ -70,21 +72,18 @@ def _object(required: Json, optional: Json | None = None) -> Json:
 
 _ANSWERS: Json = _object({"accepted": _TEXTS, "refused": _TEXTS})
 
+_TAKEN: Json = _object(
+    {"field": {"anyOf": [{"const": "@key"}, _PATH]}},
+    {"values": {**_WORDS, "additionalProperties": _VALUE}, "spelling": _enum("symbol")},
+)
 _LOOKUP: Json = _object(
-    {
-        "operation": _TEXT,
-        "argument": _NAME,
-        "fields": {
-            "type": "object",
-            "additionalProperties": _object({"field": _TEXT}, {"values": _WORDS, "spelling": _enum("symbol")}),
-            "minProperties": 1,
-        },
-    },
-    {"arguments": {"type": "object"}},
+    {"operation": _TEXT, "fields": {"type": "object", "additionalProperties": _TAKEN, "minProperties": 1}},
+    {"argument": _NAME, "arguments": {"type": "object"}, "rows": _NAME, "key": _PATH, "forgets": {"const": True}},
 )
 _STATE: Json = _object(
     {"name": _TEXT, "description": _TEXT, "without": {"type": "array", "items": _NAME}}, {"descriptions": _WORDS}
 )
+_SUBSCRIBED: Json = {"channel": _NAME, "subscribe": {"type": "object"}}
 COUNTERS = ("rest", "trading", "derivatives", "history")
 """Rate-limit counters that a client keeps; `trading` stands once per pair."""
 
@@ -152,38 +151,55 @@ EXTENSIONS: tuple[Extension, ...] = (
             {
                 "orders": _object(
                     {
-                        "channel": _NAME,
-                        "subscribe": {"type": "object"},
+                        **_SUBSCRIBED,
                         "state": _STATE,
                         "key": _NAME,
                         "client_key": _NAME,
                         "status": _NAME,
-                        "closed": {**_TEXTS, "minItems": 1},
+                        "closed": _VALUES,
                         "event": _NAME,
                         "time": _NAME,
                         "ended": _LOOKUP,
-                    }
+                    },
+                    {"inside": _NAME, "open": _VALUE, "unknown": {"type": "array", "items": _NAME, "minItems": 1}},
                 ),
-                "fills": _object({"events": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}),
-                "balances": _object(
-                    {
-                        "channel": _NAME,
-                        "subscribe": {"type": "object"},
-                        "state": _STATE,
-                        "key": _NAME,
-                        "amount": _NAME,
-                        "wallets": _NAME,
-                        "wallet": _WORDS,
-                    }
-                ),
-            }
+                "fills": {
+                    "anyOf": [
+                        _object({"events": {**_TEXTS, "minItems": 1}, "key": _NAME, "missed": _LOOKUP}),
+                        _object({**_SUBSCRIBED, "key": _NAME, "order": _NAME, "time": _NAME, "missed": _LOOKUP}),
+                    ]
+                },
+                "balances": {
+                    "anyOf": [
+                        _object(
+                            {
+                                **_SUBSCRIBED,
+                                "state": _STATE,
+                                "key": _NAME,
+                                "amount": _NAME,
+                                "wallets": _NAME,
+                                "wallet": _WORDS,
+                            }
+                        ),
+                        _object(
+                            {**_SUBSCRIBED, "state": _STATE, "maps": {"type": "array", "items": _NAME, "minItems": 1}}
+                        ),
+                    ]
+                },
+            },
+            {"positions": _object({**_SUBSCRIBED, "key": _NAME})},
         ),
         "What the state of an account is put together from. `orders`: the channel and what it must be subscribed with; the struct of an "
         "order's `state`, which has the fields of an item `without` those of one fill, and `descriptions` of its own where they say something else there; the fields with the order's `key`, the client's own "
-        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`. `fills`: the `events` "
-        "that are fills, the field with the fill's `key`, the call that gives the `missed` ones since a moment. "
+        "key, the `status`, the `event` and its `time`; the statuses of `closed` orders; the call that tells how orders `ended`; where updates are of another form, the field that the order "
+        "stands `inside` of; the status of the `open` orders of a snapshot that has none; what else is `unknown` of an order that vanished. "
+        "`fills`: the `events` of orders "
+        "that are fills, or a channel of their own with the fields of their `order` and `time`; the field with the fill's `key`, the call that gives "
+        "the `missed` ones since a moment, or all, the newest first, where it has no `argument`. "
         "`balances`: likewise; `amount` is the total in a snapshot and that of one wallet in an update, `wallet` the fields that name a "
-        "wallet in a snapshot with those of an update. `fields` of a call: the item's field, and the result's (`@key` for the key of "
+        "wallet in a snapshot with those of an update. Or they are told as one, of which an update has the parts that changed: then its `maps`, empty "
+        "until told. `positions`: the channel that lists all of them each time, and the field with the contract; with it the balances are told as one. "
+        "Of a call: where the entries are a list, the `rows` that hold it and the `key` of an entry; whether it `forgets` what is not new. Its `fields`: the item's field, and the result's (`@key` for the key of "
         "an entry), with the item's `values` for the result's where they differ; Unix times become text, and a pair's name the `symbol`.",
     ),
     Extension(

@@ -359,7 +359,9 @@ class TakenField:
     values: Json | None = None
     """The item's words for the result's."""
     per_second: int = 0
-    """For a moment: how many of the result's units make a second."""
+    """For a moment: how many of the result's units make a second; 0 for text."""
+    told_per_second: int = 0
+    """For a moment: how many of the item's units make a second; 0 for text."""
     is_pair: bool = False
 
 
@@ -374,8 +376,13 @@ class AccountLookup:
     fields: tuple[TakenField, ...]
     arguments: Json
     most: int
-    """How many the argument takes at once; 0 where it is no list."""
+    """How many the argument takes at once; 0 where it is no list, or not limited."""
     per_second: int
+    rows: str
+    """The field of the result that lists the entries."""
+    key: str
+    """The field of an entry that says which one it is; `@key` where they stand under their keys."""
+    forgets: bool
 
 
 @dataclass(frozen=True)
@@ -385,25 +392,35 @@ class OrderState:
     constant: str
     """Name of the channel's constant."""
     parameters: Json
-    item: str
-    """Name of the items' struct."""
     state: str
     """Name of the struct of an order."""
     key: str
     client_key: str
     status: str
-    closed: tuple[str, ...]
+    closed: tuple[Any, ...]
     event: str
     time: str
+    inside: str
+    """The field of an update that holds the order."""
+    open: Any
+    unknown: tuple[str, ...]
     ended: AccountLookup
 
 
 @dataclass(frozen=True)
 class FillState:
-    """Which events of orders are fills."""
+    """Where fills come from."""
 
-    events: tuple[str, ...]
+    constant: str
+    parameters: Json
+    item: str
+    """Name of the items' struct."""
     key: str
+    order: str
+    time: str
+    per_second: int
+    events: tuple[str, ...]
+    """Where they are among the events of orders: which of those they are."""
     missed: AccountLookup
 
 
@@ -424,15 +441,42 @@ class BalanceState:
 
 
 @dataclass(frozen=True)
+class MarginState:
+    """What balances are put together from, where they are told as one."""
+
+    constant: str
+    parameters: Json
+    state: str
+    maps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PositionState:
+    """Where positions come from."""
+
+    constant: str
+    parameters: Json
+    item: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Account:
     """What the state of an account is put together from."""
 
     orders: OrderState
     fills: FillState
-    balances: BalanceState
+    balances: BalanceState | MarginState
+    positions: PositionState | None
     permissions: tuple[str, ...]
     url: str
     """Kraken's page about the orders."""
+
+    @property
+    def classes(self) -> tuple[str, str, str, str]:
+        """Names of the structs that the account's class is generic in."""
+        last = self.balances.item if isinstance(self.balances, BalanceState) else ""
+        return self.orders.state, self.fills.item, self.balances.state, self.positions.item if self.positions else last
 
 
 @dataclass

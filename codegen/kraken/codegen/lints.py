@@ -27,6 +27,8 @@ RESERVED_CLASSES = frozenset(
         "Choice",
         "ClassVar",
         "DeadMansSwitch",
+        "DerivativesAccount",
+        "DerivativesFeeds",
         "Decimal",
         "FillFeed",
         "KeyedRows",

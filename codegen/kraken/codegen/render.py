@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -263,42 +264,32 @@ def _method_result(method: Method) -> str:
 
 
 def _account_fields(account: Account, module: str) -> str:
-    """The constant that says what the state of an account is put together from."""
-    orders, fills, balances = account.orders, account.fills, account.balances
-    values: dict[str, dict[str, Any]] = {
-        "OrderFeed": {
-            "parameters": orders.parameters,
-            "item": f"{module}:{orders.item}",
-            "state": f"{module}:{orders.state}",
-            "key": orders.key,
-            "client_key": orders.client_key,
-            "status": orders.status,
-            "closed": orders.closed,
-            "event": orders.event,
-            "time": orders.time,
-        },
-        "FillFeed": {"events": fills.events, "key": fills.key},
-        "BalanceFeed": {
-            "parameters": balances.parameters,
-            "state": f"{module}:{balances.state}",
-            "part": f"{module}:{balances.part}",
-            "key": balances.key,
-            "amount": balances.amount,
-            "wallets": balances.wallets,
-            "wallet": balances.wallet,
-        },
-    }
-    texts = {name: _keywords(each, {}) for name, each in values.items()}
-    return (
-        f"OrderFeed({orders.constant}, {texts['OrderFeed']}, ended={_account_lookup(orders.ended)}), "
-        f"FillFeed({texts['FillFeed']}, missed={_account_lookup(fills.missed)}), "
-        f"BalanceFeed({balances.constant}, {texts['BalanceFeed']})"
-    )
+    """The constants that say what the state of an account is put together from."""
+    parts: dict[str, Any] = {"OrderFeed": account.orders, "FillFeed": account.fills}
+    if account.positions is None:
+        parts["BalanceFeed"] = account.balances
+    else:
+        parts |= {"MarginFeed": account.balances, "PositionFeed": account.positions}
+    return ", ".join(_part(name, part, module) for name, part in parts.items())
+
+
+def _part(name: str, part: Any, module: str) -> str:
+    """The constant of one part of an account: its channel, and what the exchange calls things there."""
+    values = {each.name: getattr(part, each.name) for each in fields(part)}
+    if name != "FillFeed":  # the others do not make items, they take them
+        values.pop("item", None)
+    for each in ("item", "state", "part"):
+        if each in values:
+            values[each] = f"{module}:{values[each]}"
+    lookups = [f"{each}={_account_lookup(values.pop(each))}" for each in ("ended", "missed") if each in values]
+    constant = values.pop("constant")
+    defaults = {"inside": "", "unknown": (), "per_second": 0, "events": ()}
+    return _call(name, constant, _keywords(values, defaults), *lookups)
 
 
 def _account_lookup(lookup: AccountLookup) -> str:
-    defaults: dict[str, Any] = {"values": None, "per_second": 0, "is_pair": False}
-    fields = [
+    defaults: dict[str, Any] = {"values": None, "per_second": 0, "told_per_second": 0, "is_pair": False}
+    taken = [
         _call(
             "Taken",
             _source(each.name),
@@ -307,10 +298,10 @@ def _account_lookup(lookup: AccountLookup) -> str:
         )
         for each in lookup.fields
     ]
-    further = {"arguments": lookup.arguments, "most": lookup.most, "per_second": lookup.per_second}
+    further = {"arguments": {}, "most": 0, "per_second": 1, "rows": "", "key": "@key", "forgets": False}
     names = map(_source, (lookup.group, lookup.call, lookup.argument))
-    options = _keywords(further, {"arguments": {}, "most": 0, "per_second": 1})
-    return _call("Lookup", *names, f"({', '.join(fields)},)", options)
+    options = _keywords({name: getattr(lookup, name) for name in further}, further)
+    return _call("Lookup", *names, f"({', '.join(taken)},)", options)
 
 
 def _call(name: str, *arguments: str) -> str:
@@ -496,7 +487,7 @@ class Renderer:
         texts += [f"{channel.item} {channel.message}" for channel in product.channels]
         texts += [_method_result(method) for method in product.methods]
         if product.account is not None:
-            texts += [product.account.orders.state, product.account.balances.state]
+            texts += product.account.classes
         imports = _named_imports(texts, _classes(product, streaming=True), skip=("Sequence", "Mapping", "Any"))
         self._write(
             f"{product.name}/websocket.py",
@@ -509,6 +500,7 @@ class Renderer:
             methods=product.methods,
             private=[channel.socket for channel in product.channels if channel.auth == "required"],
             token=self._token(product),
+            rest=self._rest_client(product),
             imports=imports,
         )
         self._write(
@@ -538,6 +530,11 @@ class Renderer:
                         "name": operation.name,
                     }
         return None
+
+    def _rest_client(self, product: Product) -> dict[str, str] | None:
+        """Which client the WebSocket client asks for what its streams do not tell."""
+        own = {"client": f"{PRODUCT_NAMES[product.name]}AsyncClient", "module": ".async_client"}
+        return self._token(product) or (own if product.account is not None else None)
 
     # ------------------------------------------------------------------ errors
 

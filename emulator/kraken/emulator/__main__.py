@@ -33,7 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--level3-port", type=int, default=0, help="port of the WebSocket with single orders; a free one by default"
     )
-    parser.add_argument("--futures-port", type=int, default=0, help="port of Futures REST; a free one by default")
+    parser.add_argument(
+        "--futures-port",
+        type=int,
+        default=0,
+        help="port of Futures REST and Derivatives WebSocket v1; a free one by default",
+    )
+    parser.add_argument(
+        "--unified-port", type=int, default=0, help="port of the Unified WebSocket; a free one by default"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same keys and the same market")
     parser.add_argument(
         "--market-interval", type=float, default=0.05, help="seconds between two actions of the market; 0: none"
@@ -58,13 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         auth_port=options.auth_port,
         level3_port=options.level3_port,
         futures_port=options.futures_port,
+        unified_port=options.unified_port,
         otp=options.otp,
         tier=options.tier,
         futures_limits=options.futures_limits,
     )
     with emulator:
-        urls = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url")
-        names = (*urls, "key", "secret", "futures_key", "futures_secret")
+        spot = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url")
+        names = (
+            *spot,
+            "futures_url",
+            "futures_ws_url",
+            "unified_ws_url",
+            "key",
+            "secret",
+            "futures_key",
+            "futures_secret",
+        )
         print(json.dumps({name: getattr(emulator, name) for name in names}), flush=True)
         interrupted.wait()
     return 0

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import time
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from kraken.emulator.app import App, Door
+from kraken.emulator.app import App
+from kraken.emulator.doors import FUTURES, futures_doors, spot_doors, unified_doors
 from kraken.emulator.errors import Refusal
 from kraken.emulator.faults import Faults
 from kraken.emulator.futures import Futures
-from kraken.emulator.futures_ws import FuturesConnection
 from kraken.emulator.market import Market, volume_up_to
 from kraken.emulator.server import HOST, Server
 from kraken.emulator.specs import specs_folder
 from kraken.emulator.spot import Spot
-from kraken.emulator.spot_ws import Session
 from kraken.emulator.trouble import Trouble
 from kraken.emulator.views import Depth, Orders, Recorded, Subaccount, Subscribed, depth_of, orders_of, subscribed
 from kraken.emulator.wire import SECOND
@@ -59,6 +57,7 @@ class Emulator(Trouble):
         auth_port: Port of the authenticated WebSocket; 0 takes a free one.
         level3_port: Port of the WebSocket with single orders; 0 takes a free one.
         futures_port: Port of Futures REST and Derivatives WebSocket v1; 0 takes a free one.
+        unified_port: Port of the Unified WebSocket; 0 takes a free one.
         specs: The folder with the specs; the package's own when left out.
         otp: The one-time password that private REST calls must have; None for a key that needs none.
         tier: The tier whose rate limits are enforced: ``starter``, ``intermediate`` or ``pro``; None for no limits, save
@@ -84,6 +83,7 @@ class Emulator(Trouble):
         auth_port: int = 0,
         level3_port: int = 0,
         futures_port: int = 0,
+        unified_port: int = 0,
         specs: Path | None = None,
         otp: str | None = None,
         tier: str | None = None,
@@ -106,7 +106,7 @@ class Emulator(Trouble):
         self._requests: deque[Recorded] = deque(maxlen=REMEMBERED)
         self._interval = market_interval
         self._pulse = min(_PULSE, heartbeat_interval)
-        self._ports = (port, auth_port, level3_port, futures_port)
+        self._ports = (port, auth_port, level3_port, futures_port, unified_port)
         self._connection_ids = random.Random(f"connections {seed}")
         self._server: Server | None = None
         products = (self._spot.specs, self._futures.specs)
@@ -122,7 +122,12 @@ class Emulator(Trouble):
         }
         self._services = self._spot.services(common, message_rate)
         self._futures_services = self._futures.services(common)
-        self._feeds: Mapping[str, Feeds] = {"spot": self._spot.feeds, "futures": self._futures.feeds}
+        self._unified = self._futures.unified(folder, self._spot, common, message_rate)
+        self._feeds: Mapping[str, Feeds] = {
+            "spot": self._spot.feeds,
+            "futures": self._futures.feeds,
+            "unified": self._unified.feeds,
+        }
         self.key = self._spot.keys.key
         """The API key of the emulated account."""
         self.secret = self._spot.keys.secret
@@ -143,6 +148,8 @@ class Emulator(Trouble):
         """Base URL of the Spot WebSocket with single orders, once started; a client appends ``/v2``."""
         self.futures_ws_url = ""
         """Base URL of Derivatives WebSocket v1, once started; a client appends ``/ws/v1``."""
+        self.unified_ws_url = ""
+        """Base URL of the Unified WebSocket, once started; a client appends ``/v2/public`` or ``/v2/private``."""
 
     def __repr__(self) -> str:
         return f"<Emulator {self.spot_url or 'not started'}>"
@@ -159,18 +166,24 @@ class Emulator(Trouble):
         if self._server is not None:
             raise RuntimeError("an emulator can be started once")
         self._server = server = Server(self._ports)
-        public, private, level3, futures = server.ports
+        public, private, level3, futures, unified = server.ports
+        spot = {"public": public, "private": private, "level3": level3}
         self.spot_url = f"http://{HOST}:{public}"
         self.futures_url = f"http://{HOST}:{futures}"
         self.spot_ws_url = f"ws://{HOST}:{public}"
         self.spot_ws_auth_url = f"ws://{HOST}:{private}"
         self.spot_ws_level3_url = f"ws://{HOST}:{level3}"
         self.futures_ws_url = f"ws://{HOST}:{futures}"
+        self.unified_ws_url = f"ws://{HOST}:{unified}"
         self._app = App(
             self._services,
-            {**dict.fromkeys((public, private, level3), self._spot.site), futures: self._futures.site},
+            {**dict.fromkeys((*spot.values(), unified), self._spot.site), futures: self._futures.site},
             self._pass_time,
-            self._doors(),
+            {
+                **spot_doors(self._services, spot, self._spot.banned),
+                **futures_doors(self._futures_services, futures, self._futures_full),
+                **unified_doors(self._unified, unified, self._spot.banned),
+            },
             server.abort,
             lambda: self._connection_ids.getrandbits(64),
         )
@@ -179,24 +192,6 @@ class Emulator(Trouble):
             repeated.append((self._interval, self._step))
         server.start(self._app, self._open, repeated)
         return self
-
-    def _doors(self) -> dict[tuple[int, str], Door]:
-        """Where WebSocket connections come in, by port and path."""
-        assert self._server is not None
-        public, private, level3, futures = self._server.ports
-        spot, derivatives = self._spot, self._futures
-        doors = {
-            (port, spot.specs.servers[name].path): Door(
-                name, functools.partial(Session, self._services, (name,)), spot.banned
-            )
-            for port, name in ((public, "public"), (private, "private"), (level3, "level3"))
-        }
-        doors[futures, derivatives.specs.servers["public"].path] = Door(
-            "futures",
-            functools.partial(FuturesConnection, self._futures_services),
-            lambda: derivatives.full(sum(each.server == "futures" for each in self._app.connections)),
-        )
-        return doors
 
     def stop(self) -> None:
         """Reset all connections and close the ports. Does nothing when it is not running."""
@@ -222,6 +217,9 @@ class Emulator(Trouble):
             feeds.pass_time()
         for connection in self._app.connections:
             connection.pass_time()
+
+    def _futures_full(self) -> bool:
+        return self._futures.full(sum(each.server == FUTURES for each in self._app.connections))
 
     def _step(self) -> None:
         for market in self._markets:

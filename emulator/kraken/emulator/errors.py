@@ -44,6 +44,8 @@ class Words(StrEnum):
     NO_POSITION = "EOrder:Reduce only:No position exists"
     UNKNOWN_POSITION = "EOrder:Unknown position"
     NO_MARGIN = "EOrder:Cannot open position"
+    INSUFFICIENT_MARGIN = "EOrder:Insufficient margin"
+    POSITION_SIZE = "EOrder:Margin position size exceeded"
 
     UNKNOWN_FUNDING_ASSET = "EFunding:Unknown asset"
     NO_FUNDING_METHOD = "EFunding:No funding method"
@@ -77,6 +79,12 @@ class Words(StrEnum):
     MESSAGE_RATE = "Exceeded msg rate"
     UNKNOWN_EVENT = "Event(s) not found"
     UNSUPPORTED_FIELD = "Unsupported field"
+
+    # Unified WebSocket
+    PARAMETER = "'params."
+    POSITIONS_TWICE = "Already subscribed to positions channel"
+    MARGIN_TWICE = "Already subscribed to margin channel"
+    WARMING_UP = "RFQ feed warming up, please retry"
 
     # Derivatives WebSocket v1
     INVALID_FEED = "Invalid feed"

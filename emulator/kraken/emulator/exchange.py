@@ -116,23 +116,6 @@ class Exchange(Venue):
                 return order
         raise Refusal(Words.UNKNOWN_ORDER)
 
-    def check(self, account: Account, asked: NewOrder) -> Order:
-        """Check an order against the rules alone, as if there was always enough money.
-
-        Args:
-            account: Whose order it is.
-            asked: The order.
-
-        Returns:
-            The order as it would be.
-
-        Raises:
-            Refusal: the order breaks a rule.
-        """
-        order = self._order(account, asked, validate=True)
-        self._check_rules(order)
-        return order
-
     def replace(self, order: Order, asked: NewOrder, *, validate: bool = False) -> Order:
         """Cancel an order and let another one take its place.
 

@@ -24,6 +24,9 @@ from kraken.emulator.handlers import bind
 from kraken.emulator.limits import Pools
 from kraken.emulator.market import Market
 from kraken.emulator.specs import load
+from kraken.emulator.unified_feeds import UnifiedFeeds
+from kraken.emulator.unified_ws import UnifiedServices
+from kraken.emulator.unified_ws_orders import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from kraken.emulator.connection import Common
     from kraken.emulator.exchange import Exchange
+    from kraken.emulator.spot import Spot
 
 
 class Futures:
@@ -69,6 +73,28 @@ class Futures:
             contracts=self.venue.contracts.all,
             keys=self.keys,
             limited=self._limited,
+            **common,
+        )
+
+    def unified(self, folder: Path, spot: Spot, common: Common, message_rate: int | None) -> UnifiedServices:
+        """What connections to the Unified WebSocket share.
+
+        Args:
+            folder: The folder with the specs.
+            spot: The Spot side, where tokens and a part of the money are.
+            common: What connections to all products share.
+            message_rate: Messages per second that a connection may send; None for any number.
+        """
+        return UnifiedServices(
+            specs=load(folder, "unified"),
+            feeds=UnifiedFeeds(self.venue, spot.exchange, spot.feeds),
+            now=self.venue.now,
+            pairs=self.venue.contracts.all,
+            methods=bind(METHODS, self.venue),
+            status=lambda: self.venue.status,
+            keys=spot.keys,
+            tier=spot.tier,
+            message_rate=message_rate,
             **common,
         )
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kraken.emulator.contracts import Contract
+    from kraken.emulator.derivatives import Derivatives
+    from kraken.emulator.exchange import Exchange
     from kraken.emulator.handlers import Arguments
     from kraken.emulator.orders import Trade
 
@@ -53,7 +55,7 @@ def _candles(rest: FuturesRest, arguments: Arguments) -> Any:
     since, until = (arguments.get(name) for name in ("from", "to"))
     buckets = [
         (start, trades)
-        for start, trades in by_time(_prices(rest, contract, kind), length).items()
+        for start, trades in by_time(prices_of(rest.venue, rest.spot, contract, kind), length).items()
         if (since is None or start >= since * SECOND) and (until is None or start <= until * SECOND)
     ]
     count = arguments.get("count", MAX_CANDLES)
@@ -62,11 +64,11 @@ def _candles(rest: FuturesRest, arguments: Arguments) -> Any:
     return {"candles": [_candle(contract, kind, *each) for each in shown], "more_candles": more}
 
 
-def _prices(rest: FuturesRest, contract: Contract, kind: str) -> Sequence[Trade]:
+def prices_of(venue: Derivatives, spot: Exchange, contract: Contract, kind: str) -> Sequence[Trade]:
     """Where the prices of a kind come from: the Spot market where the index is asked for and there is a pair."""
-    pairs = (each for each in rest.spot.pairs.values() if (each.base, each.quote) == (contract.base, contract.quote))
+    pairs = (each for each in spot.pairs.values() if (each.base, each.quote) == (contract.base, contract.quote))
     pair = next(pairs, None) if kind == "spot" else None
-    return rest.venue.tape[contract.name] if pair is None else rest.spot.tape[pair.name]
+    return venue.tape[contract.name] if pair is None else spot.tape[pair.name]
 
 
 def _candle(contract: Contract, kind: str, start: int, trades: list[Trade]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ REMEMBERED = 2000
 REASONS = {
     "User requested": "cancelled_by_user",
     "Timer ran out": "dead_man_switch",
+    "Order expired": "cancelled_by_admin",
     "Immediate or cancel order could not be filled": "ioc_order_failed_because_it_would_not_be_executed",
     "Fill or kill order could not be filled": "ioc_order_failed_because_it_would_not_be_executed",
     "Self trade prevention": "would_execute_self",
@@ -78,7 +79,8 @@ class FuturesEvents:
     def _on_event(self, event: Event) -> None:
         if not isinstance(event, OrderChanged):
             return
-        order, kind, at = event.order, event.kind, event.at
+        order, at = event.order, event.at
+        kind = "canceled" if event.kind == "expired" else event.kind
         if order.account.house:
             if kind in ("new", "canceled"):
                 self._publish(order, kind, at)

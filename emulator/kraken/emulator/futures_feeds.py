@@ -13,7 +13,7 @@ from kraken.emulator.futures_events import REASONS
 from kraken.emulator.futures_orders import TRIGGERED
 from kraken.emulator.futures_rest import milliseconds
 from kraken.emulator.orders import BookChanged, Event, Order, OrderChanged, StatusChanged, Trade, Traded
-from kraken.emulator.told import Told
+from kraken.emulator.told import PACE, Told
 from kraken.emulator.wire import SECOND, dumps, plain
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 SNAPSHOT = 100
 """Trades, fills and log entries in a snapshot."""
-PACE = SECOND
-"""Nanoseconds between two tickers of a contract, and between two looks at what market prices do to the account."""
+TICKER_PACE = SECOND
+"""Nanoseconds between two tickers of a contract."""
 _TICKERS = ("ticker", "ticker_lite")
 _OPEN_ORDERS = ("open_orders", "open_orders_verbose")
 _ACCOUNT = ("balances", "open_positions", "account_balances_and_margins")
@@ -42,7 +42,6 @@ _THERE = {
     "restated": "would_not_reduce_position",
 }
 """Why an order that is open is not what it was."""
-_ENDED = {**REASONS, "Order expired": "cancelled_by_admin"}
 
 
 class FuturesFeeds(Feeds):
@@ -201,7 +200,7 @@ class FuturesFeeds(Feeds):
         wanting = self._of(feed, contract)
         if not wanting:
             self._late[key] = False
-        elif now - self._ticked.get(key, 0) >= PACE:
+        elif now - self._ticked.get(key, 0) >= TICKER_PACE:
             self._late[key], self._ticked[key] = False, now
             self._push_all(wanting, dumps(self._ticker(feed, contract)))
 
@@ -300,7 +299,7 @@ def _gone(order: Order, kind: str) -> str | None:
     if kind == "triggered":
         return "stop_order_triggered"
     words = str(order.reason)
-    return _REJECTED.get(words) if kind == "rejected" else _ENDED.get(words, words)
+    return _REJECTED.get(words) if kind == "rejected" else REASONS.get(words, words)
 
 
 def _level(level: Level) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _send(rest: FuturesRest, contract: Contract, arguments: Arguments) -> dict[s
     with _watched(venue) as seen:
         try:
             _in_time(rest, arguments)
-            asked = _asked(venue, contract, arguments)
+            asked = asked_of(venue, contract, arguments)
         except Refusal as refusal:
             return {"status": str(refusal.words), **own, "orderEvents": []}
         try:
@@ -81,8 +81,17 @@ def _send(rest: FuturesRest, contract: Contract, arguments: Arguments) -> dict[s
     return {"order_id": order.id, "status": "placed", **own, "orderEvents": _told(venue, order, seen)}
 
 
-def _asked(venue: Derivatives, contract: Contract, arguments: Arguments) -> ContractOrder:
-    """The order in the exchange's own terms."""
+def asked_of(venue: Derivatives, contract: Contract, arguments: Arguments) -> ContractOrder:
+    """An order in the exchange's own terms.
+
+    Args:
+        venue: The exchange.
+        contract: The contract.
+        arguments: What was asked for, in the words of Futures REST.
+
+    Raises:
+        Refusal: a price is missing.
+    """
     kind, side = arguments["orderType"], _side(arguments)
     limit, trigger = arguments.get("limitPrice"), arguments.get("stopPrice")
     deviation = arguments.get("trailingStopMaxDeviation")

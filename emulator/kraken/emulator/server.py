@@ -34,10 +34,10 @@ class _Protocol(WebSocketsSansIOProtocol):
     """WebSockets whose connections are told of the protocol's pings."""
 
     def handle_ping(self) -> None:
-        super().handle_ping()
         pinged = self.scope.get(PINGED)
         if callable(pinged):
             pinged()
+        super().handle_ping()
 
 
 class Server:

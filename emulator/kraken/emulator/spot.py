@@ -80,7 +80,7 @@ class Spot:
         self.feeds = SpotFeeds(self.exchange)
         self.funding = Funding(self.exchange, seed)
         self.market = Market(self.exchange, seed)
-        self._tier = tier
+        self.tier = tier
         self._rest = SpotRest(self.exchange, self.keys)
         self._earn = Earn(self.exchange)
         self.site = SpotSite(self.specs, self._answers(), self.keys, self.limits)
@@ -113,7 +113,7 @@ class Spot:
             methods=bind(METHODS, self.exchange),
             status=lambda: self.exchange.status,
             keys=self.keys,
-            tier=self._tier,
+            tier=self.tier,
             message_rate=message_rate,
             **common,
         )

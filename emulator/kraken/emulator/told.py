@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kraken.emulator.wire import SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+PACE = SECOND
+"""Nanoseconds between two looks at what market prices do to an account."""
 
 
 class Told:

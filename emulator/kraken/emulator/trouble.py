@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kraken.emulator.futures import Futures
     from kraken.emulator.instruments import Pair
     from kraken.emulator.spot import Spot
+    from kraken.emulator.unified_ws import UnifiedServices
 
 T = TypeVar("T")
 Product = Literal["spot", "futures", "unified"]
@@ -32,6 +33,7 @@ class Trouble(ABC):
     _feeds: Mapping[str, Feeds]
     _spot: Spot
     _futures: Futures
+    _unified: UnifiedServices
 
     @abstractmethod
     def _call(self, function: Callable[[], T]) -> T:
@@ -118,13 +120,20 @@ class Trouble(ABC):
         """Send a wrong checksum with the next book frames of a pair, of levels or of single orders.
 
         Args:
-            symbol: The pair, in any spelling.
+            symbol: The pair, in any spelling, or the contract, for the Unified WebSocket.
             times: With how many frames.
 
         Raises:
             ValueError: there is no such pair.
         """
-        self._call(lambda: self._spot.feeds.poisoned.update({self._pair(symbol).symbol: times}))
+
+        def poison() -> None:
+            if symbol in self._futures.venue.contracts.all:
+                self._unified.feeds.poisoned[symbol] += times
+            else:
+                self._spot.feeds.poisoned[self._pair(symbol).symbol] += times
+
+        self._call(poison)
 
     def skip_sequence(self, contract: str, times: int = 1) -> None:
         """Leave out numbers before the next message of a contract's book on Derivatives WebSocket v1.
@@ -149,6 +158,30 @@ class Trouble(ABC):
             product: Whose.
         """
         self._call(lambda: self._feeds[product].losing.update({channel: times}))
+
+    def warm_up_quotes(self, times: int = 1) -> None:
+        """Refuse the next subscriptions to the channel ``quotes``, as right after a start of the service.
+
+        Args:
+            times: How many.
+        """
+
+        def warm_up() -> None:
+            self._unified.feeds.warming = times
+
+        self._call(warm_up)
+
+    def overflow_positions(self, times: int = 1) -> None:
+        """Let the next snapshots of the channel ``positions`` be too large for a message.
+
+        Args:
+            times: How many.
+        """
+
+        def overflow() -> None:
+            self._unified.feeds.too_large = times
+
+        self._call(overflow)
 
     def pad_instruments(self, size: int) -> None:
         """Make the list of instruments long with made-up pairs.

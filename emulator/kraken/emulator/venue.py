@@ -142,6 +142,23 @@ class Venue(ABC):
             self._accept(order)
         return order
 
+    def check(self, account: Account, asked: NewOrder) -> Order:
+        """Check an order against the rules alone, as if there was always enough money.
+
+        Args:
+            account: Whose order it is.
+            asked: The order.
+
+        Returns:
+            The order as it would be.
+
+        Raises:
+            Refusal: the order breaks a rule.
+        """
+        order = self._order(account, asked, validate=True)
+        self._check_rules(order)
+        return order
+
     def _order(self, account: Account, asked: NewOrder, *, validate: bool) -> Order:
         return Order(
             id="" if validate else self.new_id("O"),

@@ -250,7 +250,6 @@ ACCOUNT = AccountFeeds(
     OrderFeed(
         EXECUTIONS,
         parameters={"snap_orders": True, "snap_trades": True},
-        item="kraken.spot.messages:Execution",
         state="kraken.spot.messages:AccountOrder",
         key="order_id",
         client_key="cl_ord_id",
@@ -277,8 +276,13 @@ ACCOUNT = AccountFeeds(
         ),
     ),
     FillFeed(
-        events=("trade",),
+        EXECUTIONS,
+        parameters={"snap_orders": True, "snap_trades": True},
+        item="kraken.spot.messages:Execution",
         key="exec_id",
+        order="order_id",
+        time="timestamp",
+        events=("trade",),
         missed=Lookup(
             "account_data",
             "iter_trade_history",

@@ -35,7 +35,7 @@ other name of the exchange arrives through the constants.
 
 How it is built: `client` is what users hold; `session` keeps one socket alive and makes the exchange's side agree with
 the `subscription`s that are wanted; `connection` is the wire; `stream` is what users iterate over; `dispatch` calls
-their handlers; `books` applies book frames; `account` keeps the state of an account, which `merging` puts together; `switch`
+their handlers; `books` applies book frames; `account` keeps the state of an account, which `merging` puts together and `account_events` tells; `switch`
 is the dead man's switch; `events` says what happened.
 """
 
@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any
 from .protocol import Channel, Method, Policy, Socket
 
 if TYPE_CHECKING:
-    from .account import Account
+    from .account import Account, DerivativesAccount
     from .books import OrderBookClient
     from .client import PartlyRefused, WebSocketClient
     from .lenient import ParamsClient
@@ -57,6 +57,7 @@ _LAZY = {
     "Account": ".account",
     "ConnectBudget": ".pacing",
     "DeadMansSwitch": ".switch",
+    "DerivativesAccount": ".account",
     "OrderBookClient": ".books",
     "ParamsClient": ".lenient",
     "PartlyRefused": ".client",
@@ -71,6 +72,7 @@ __all__ = [
     "Channel",
     "ConnectBudget",
     "DeadMansSwitch",
+    "DerivativesAccount",
     "Method",
     "OrderBookClient",
     "ParamsClient",

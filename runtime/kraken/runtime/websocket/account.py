@@ -10,23 +10,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import msgspec
 
 from ..errors import Facts, InvalidRequest, KrakenError, NotSent, ReplyLost
-from ..types import moment
+from .account_events import (
+    AccountCurrent,
+    AccountEvent,
+    AccountEvents,
+    AccountStale,
+    BalanceChanged,
+    BalancesChanged,
+    DerivativesEvent,
+    DerivativesEvents,
+    EventBuffer,
+    FillReported,
+    OrderChanged,
+    PositionChanged,
+    Recovered,
+    RecoveryFailed,
+)
 from .events import Malformed
-from .merging import Balances, Fills, Orders
+from .merging import Balances, Fills, Margins, Orders, Positions, at_path, moment_of
 from .pacing import backoff
-from .stream import SlowConsumer
-from .subscription import field
+from .subscription import field, is_snapshot
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +46,7 @@ if TYPE_CHECKING:
     from ..instruments import Instruments
     from .client import WebSocketClient
     from .merging import Change
-    from .protocol import AccountFeeds, Channel, Lookup, Taken
+    from .protocol import AccountFeeds, Channel, DerivativesFeeds, FillFeed, Lookup, OrderFeed, Taken
     from .session import Session
     from .subscription import Subscription
 
@@ -45,8 +57,14 @@ __all__ = [
     "AccountEvents",
     "AccountStale",
     "BalanceChanged",
+    "BalancesChanged",
+    "DerivativesAccount",
+    "DerivativesEvent",
+    "DerivativesEvents",
     "FillReported",
+    "KeptAccount",
     "OrderChanged",
+    "PositionChanged",
     "Recovered",
     "RecoveryFailed",
 ]
@@ -57,187 +75,32 @@ Order = TypeVar("Order")
 Fill = TypeVar("Fill")
 Balance = TypeVar("Balance")
 Entry = TypeVar("Entry")
+Margin = TypeVar("Margin")
+Position = TypeVar("Position")
+Events = TypeVar("Events", bound=EventBuffer[Any])
 
 OVERLAP = timedelta(seconds=10)
 """How far before the last known fill the missed ones are looked for: not all are booked in the order of their times."""
 TRIES = 12
 """How often something missed is asked for before it is given up."""
+EPOCH = datetime.fromtimestamp(0, UTC)
+KEYED = "@key"
+"""Stands for the key under which a REST result has an entry."""
 RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits between those tries."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChanged(Generic[Order]):
-    """An order is new, or not what it was."""
+class KeptAccount(Generic[Order, Fill, Events]):
+    """What the accounts of all products have in common: orders and fills, life, and how they recover from gaps.
 
-    order: Order
-    """As it stands now."""
-    changed: frozenset[str]
-    """Names of the fields that changed; for a new order all that are known."""
-    is_snapshot: bool
-    """Whether a snapshot told it, not an update."""
-    missed: bool
-    """Whether it happened while nothing could be received, so that it is told late."""
-
-
-@dataclass(frozen=True, slots=True)
-class FillReported(Generic[Fill, Order]):
-    """An order of the account traded. Each fill is reported once."""
-
-    fill: Fill
-    """The event of the fill; one that was found over REST has the fields that REST tells."""
-    order: Order | None
-    """The order as it stands now, if it is known."""
-    missed: bool
-    """Whether it happened while nothing could be received, so that it is told late."""
-    found: Any = None
-    """What REST says about it, where that is the source: it has the fee, for instance."""
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceChanged(Generic[Balance, Entry]):
-    """A balance is new, or not what it was."""
-
-    asset: str
-    balance: Balance | None
-    """As it stands now; None when a new snapshot does not list the asset any more."""
-    entry: Entry | None
-    """The ledger entry that changed it; None when a snapshot told it."""
-    is_snapshot: bool
-    """Whether a snapshot told it, not an update."""
-    missed: bool
-    """Whether it happened while nothing could be received, so that it is told late."""
-
-
-class AccountStale(NamedTuple):
-    """From now on the state may be out of date: the connection is gone, or something was lost on it."""
-
-    reason: str
-
-
-class AccountCurrent(NamedTuple):
-    """Orders and balances are up to date: their snapshots have arrived."""
-
-
-class Recovered(NamedTuple):
-    """All that was missed while nothing could be received has been reported."""
-
-
-class RecoveryFailed(NamedTuple):
-    """Some of what was missed could not be found out; it is not tried again."""
-
-    error: KrakenError
-    fills: bool
-    """Whether fills may be missing, of the time before the last `AccountCurrent`."""
-    since: datetime | None
-    """When the last fill was before those; None when there had been none."""
-    orders: tuple[str, ...]
-    """Ids of orders that are open no more, of which it is not known how they ended."""
-
-
-AccountEvent: TypeAlias = (
-    OrderChanged[Order]
-    | FillReported[Fill, Order]
-    | BalanceChanged[Balance, Entry]
-    | AccountStale
-    | AccountCurrent
-    | Recovered
-    | RecoveryFailed
-)
-"""What an account tells."""
-
-
-class AccountEvents(Generic[Order, Fill, Balance, Entry]):
-    """An iterator over what happens to an account, with a bounded buffer of its own.
-
-    It begins with the state: every order and balance as a snapshot. When its reader is too slow and the buffer is
-    full, `SlowConsumer` is raised after what is in the buffer; iterating on begins with the state again.
-    """
-
-    def __init__(self, account: Account[Order, Fill, Balance, Entry], size: int) -> None:
-        self._account = account
-        self._size = size
-        self._spare = 0
-        self._events: deque[AccountEvent[Order, Fill, Balance, Entry]] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._overflowed = False
-        self._ended = False
-        self._error: KrakenError | None = None
-
-    def put(self, event: AccountEvent[Order, Fill, Balance, Entry], *, spare: bool = False) -> None:
-        """Take an event.
-
-        Args:
-            event: The event.
-            spare: Whether it has room beside the buffer, because it belongs to the state at the beginning.
-        """
-        self._spare += spare
-        if self._overflowed or len(self._events) >= self._size + self._spare:
-            self._overflowed = True
-        else:
-            self._events.append(event)
-        self._wake()
-
-    def end(self, error: KrakenError | None) -> None:
-        """No more will come."""
-        if not self._ended:
-            self._ended, self._error = True, error
-            self._wake()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AccountEvent[Order, Fill, Balance, Entry]:
-        while not self._events:
-            if self._overflowed:
-                self._begin_again()
-                hint = "read the events faster, or give them a larger buffer"
-                raise SlowConsumer(f"{self._size} events waited to be read and none may be dropped", Facts(hint=hint))
-            if self._ended:
-                if self._error is not None:
-                    raise self._error
-                raise StopAsyncIteration
-            if self._account._is_open:
-                await self._wait()
-            else:
-                await self._account.open()
-        self._spare = max(0, self._spare - 1)
-        return self._events.popleft()
-
-    def _begin_again(self) -> None:
-        self._overflowed = False
-        for event in self._account._present():
-            self.put(event, spare=True)
-
-    async def _wait(self) -> None:
-        if self._waiter is not None:
-            raise InvalidRequest("two tasks read the same events; give each its own with updates()")
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class Account(Generic[Order, Fill, Balance, Entry]):
-    """The orders and balances of an account as they are, and what happens to them.
-
-    Use it in `async with`, or call `open` and `aclose`. `async for event in account` gives everything that happens from
-    the opening on; `updates()` makes further iterators.
-
-    After a dropped connection the state stays readable but `current` is False, until new snapshots have arrived. Then
-    what was missed is reported, marked as `missed`: changed orders and balances, fills, and how orders ended that are
-    open no more.
+    A subclass adds feeds to `_feeds`, which take what they tell, and says what belongs to the present state.
     """
 
     def __init__(
         self,
         client: WebSocketClient,
-        feeds: AccountFeeds,
+        orders: OrderFeed,
+        fills: FillFeed,
         *,
         closed_orders: int,
         remembered_fills: int,
@@ -254,17 +117,17 @@ class Account(Generic[Order, Fill, Balance, Entry]):
                 raise InvalidRequest(f"{name}: {value} is not allowed; allowed: {lowest} or more")
         client._require_key(True, "account")
         self._client = client
-        self._feeds = feeds
-        self._orders: Orders[Order] = Orders(feeds.orders, _load(feeds.orders.state), closed_orders)
-        self._fills = Fills(feeds.orders, feeds.fills, remembered_fills)
-        self._balances: Balances[Balance] = Balances(
-            feeds.balances, _load(feeds.balances.state), _load(feeds.balances.part)
-        )
-        self._order_feed = _Feed(feeds.orders.channel, self._take_orders, self)
-        self._balance_feed = _Feed(feeds.balances.channel, self._take_balances, self)
+        self._ordered, self._filled = orders, fills
+        self._orders: Orders[Order] = Orders(orders, _load(orders.state), closed_orders)
+        self._fills = Fills(orders, fills, remembered_fills)
+        self._order_feed = _Feed(orders.channel, orders.parameters, self._take_orders, self)
+        self._fill_feed = self._order_feed
+        if not fills.events:
+            self._fill_feed = _Feed(fills.channel, fills.parameters, self._take_fills, self)
+        self._feeds = list(dict.fromkeys([self._order_feed, self._fill_feed]))
         self._size = size
-        self._events: AccountEvents[Order, Fill, Balance, Entry] = AccountEvents(self, size)
-        self._listeners: weakref.WeakSet[AccountEvents[Order, Fill, Balance, Entry]] = weakref.WeakSet([self._events])
+        self._events = self._buffer(size)
+        self._listeners: weakref.WeakSet[Events] = weakref.WeakSet([self._events])
         self._opening = asyncio.Lock()
         self._is_open = False
         self._fresh = asyncio.Event()
@@ -280,16 +143,12 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         self._recovery: asyncio.Task[None] | None = None
         self._instruments: Instruments | None = None
 
-    def __repr__(self) -> str:
-        state = "current" if self.current else "not current"
-        return f"<Account {state}: {len(self._orders.open)} open orders, {len(self._balances.held)} balances>"
-
     # ------------------------------------------------------------------ what is known
 
     @property
     def current(self) -> bool:
-        """Whether orders and balances are up to date; False while the connection is down or a snapshot is awaited."""
-        return self._order_feed.current and self._balance_feed.current
+        """Whether the state is up to date; False while the connection is down or a snapshot is awaited."""
+        return all(feed.current for feed in self._feeds)
 
     @property
     def recovering(self) -> bool:
@@ -308,11 +167,6 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         The status of one that ended during a gap is None until it is found out how.
         """
         return MappingProxyType(self._orders.closed)
-
-    @property
-    def balances(self) -> Mapping[str, Balance]:
-        """What the account holds, by asset."""
-        return MappingProxyType(self._balances.held)
 
     def order(self, name: str) -> Order | None:
         """An order, open or ended, as it stands; None when it is not known, or was forgotten.
@@ -350,13 +204,9 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         return self
 
     async def _open(self) -> None:
-        feeds = self._feeds
-        for feed, parameters in (
-            (self._order_feed, feeds.orders.parameters),
-            (self._balance_feed, feeds.balances.parameters),
-        ):
-            self._attach(feed, parameters)
-        for feed in (self._order_feed, self._balance_feed):
+        for feed in self._feeds:
+            self._attach(feed)
+        for feed in self._feeds:
             await self._session(feed).settle(feed)
         try:
             async with asyncio.timeout(self._client._timeout):
@@ -364,9 +214,9 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         except TimeoutError:
             raise ReplyLost("no snapshot of the account came in time", Facts(operation="account", sent=True)) from None
 
-    def _attach(self, feed: _Feed, parameters: Mapping[str, Any]) -> None:
+    def _attach(self, feed: _Feed) -> None:
         channel, session = feed.channel, self._session(feed)
-        wanted = self._client._encode_parameters(channel.parameters, parameters)
+        wanted = self._client._encode_parameters(channel.parameters, feed.parameters)
         session.attach(feed, channel, wanted)
         for subscription in session.owned(feed):
             if len(subscription.owners) > 1:
@@ -378,7 +228,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         return self._client._session(feed.channel.socket)
 
     def _detach(self) -> None:
-        for feed in (self._order_feed, self._balance_feed):
+        for feed in self._feeds:
             feed.begun = feed.current = False
             if session := self._client._sessions.get(feed.channel.socket):
                 session.detach(feed)
@@ -388,7 +238,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         """Unsubscribe and end all iterators; calling it again does nothing."""
         if not self._ended:
             self._finish(None)
-            for feed in (self._order_feed, self._balance_feed):
+            for feed in self._feeds:
                 if session := self._client._sessions.get(feed.channel.socket):
                     await session.leave(feed)
 
@@ -412,10 +262,10 @@ class Account(Generic[Order, Fill, Balance, Entry]):
 
     # ------------------------------------------------------------------ events
 
-    def __aiter__(self) -> AccountEvents[Order, Fill, Balance, Entry]:
+    def __aiter__(self) -> Events:
         return self._events
 
-    def updates(self, *, buffer_size: int | None = None) -> AccountEvents[Order, Fill, Balance, Entry]:
+    def updates(self, *, buffer_size: int | None = None) -> Events:
         """Another iterator over what happens, with a buffer of its own.
 
         Args:
@@ -430,7 +280,7 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         size = self._size if buffer_size is None else buffer_size
         if size < 1:
             raise InvalidRequest(f"buffer_size: {size} is not allowed; allowed: 1 or more")
-        events: AccountEvents[Order, Fill, Balance, Entry] = AccountEvents(self, size)
+        events = self._buffer(size)
         for event in self._present():
             events.put(event, spare=True)
         if self._ended:
@@ -438,16 +288,21 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         self._listeners.add(events)
         return events
 
-    def _present(self) -> list[AccountEvent[Order, Fill, Balance, Entry]]:
+    def _present(self) -> list[Any]:
         """The state as events."""
         orders = [OrderChanged(order, _told(order), True, False) for order in self._orders.open.values()]
-        balances: list[BalanceChanged[Balance, Entry]] = [
-            BalanceChanged(asset, balance, None, True, False) for asset, balance in self._balances.held.items()
-        ]
         current = [AccountCurrent()] if self.current else []
-        return [*orders, *balances, *current]
+        return [*orders, *self._held(), *current]
 
-    def _tell(self, event: AccountEvent[Order, Fill, Balance, Entry], *, spare: bool = False) -> None:
+    def _buffer(self, size: int) -> Events:
+        """A new iterator."""
+        raise NotImplementedError
+
+    def _held(self) -> Iterator[Any]:
+        """What there is besides orders, as events."""
+        raise NotImplementedError
+
+    def _tell(self, event: Any, *, spare: bool = False) -> None:
         for listener in list(self._listeners):
             listener.put(event, spare=spare)
 
@@ -458,29 +313,30 @@ class Account(Generic[Order, Fill, Balance, Entry]):
             for item in items:
                 change = self._orders.apply(item)
                 self._tell_order(change, is_snapshot=False, missed=False)
-                if self._fills.includes(item) and self._fills.is_new(item):
-                    self._tell(FillReported(item, change.state, False))
+                if self._fills.includes(item):
+                    self._take_fill(item, change.state)
             return
-        is_first = not self._order_feed.begun
-        fills = [item for item in items if self._fills.includes(item)]
         for change in self._orders.replace(item for item in items if not self._fills.includes(item)):
-            self._tell_order(change, is_snapshot=True, missed=not is_first)
-        if is_first:
+            self._tell_order(change, is_snapshot=True, missed=self._order_feed.begun)
+        if self._fill_feed is self._order_feed:
+            self._take_fills([item for item in items if self._fills.includes(item)], True)
+
+    def _take_fills(self, fills: list[Any], is_snapshot: bool) -> None:
+        if not is_snapshot:
+            for fill in fills:
+                self._take_fill(fill, self._order_of(fill))
+        elif not self._fill_feed.begun:
             self._fills.begin(fills)
         else:
             self._gapless &= not fills or any(self._fills.is_known(fill) for fill in fills)
             self._tell_late([(fill, None) for fill in fills])
 
-    def _take_balances(self, items: list[Any], is_snapshot: bool) -> None:
-        key = self._feeds.balances.key
-        if not is_snapshot:
-            for item in items:
-                change = self._balances.apply(item)
-                self._tell(BalanceChanged(getattr(item, key), change.state, item, False, False))
-            return
-        is_first = not self._balance_feed.begun
-        for asset, change in self._balances.replace(items).items():
-            self._tell(BalanceChanged(asset, change.state, None, True, not is_first), spare=is_first)
+    def _take_fill(self, fill: Any, order: Order | None) -> None:
+        if self._fills.is_new(fill):
+            self._tell(FillReported(fill, order, False))
+
+    def _order_of(self, fill: Any) -> Order | None:
+        return self._orders.find(getattr(fill, self._filled.order))
 
     def _tell_order(self, change: Change[Order], *, is_snapshot: bool, missed: bool) -> None:
         if change.state is not None and change.fields:
@@ -492,14 +348,13 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         beginning = datetime.min.replace(tzinfo=UTC)
         for fill, found in sorted(fills, key=lambda each: self._fills.at(each[0]) or beginning):
             if self._fills.is_new(fill, late=True):
-                order = self._orders.find(getattr(fill, self._feeds.orders.key))
-                self._tell(FillReported(fill, order, True, found))
+                self._tell(FillReported(fill, self._order_of(fill), True, found))
 
     # Called by the feeds.
 
     def _stale(self, feed: _Feed, reason: str) -> None:
         """Something that a feed should have told is missing."""
-        if feed is self._order_feed:
+        if feed is self._fill_feed:
             self._lost.append(self._fills.newest)
             self._fills.keep_all = True
         if self._fresh.is_set():
@@ -510,7 +365,8 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         if self.current:
             self._fresh.set()
             self._tell(AccountCurrent(), spare=not self._is_open)
-        if self._order_feed.current and (self._lost or self._orders.vanished):
+        told = self._order_feed.current and self._fill_feed.current
+        if told and (self._lost or self._orders.vanished):
             self._missing += self._lost
             self._lost.clear()
             if self._recovery is None or self._recovery.done():
@@ -520,7 +376,8 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         if self._ended:
             return
         self._ended, self._error, self._is_open = True, error, False
-        self._order_feed.current = self._balance_feed.current = False
+        for feed in self._feeds:
+            feed.current = False
         if self._recovery is not None:
             self._recovery.cancel()
         self._fresh.set()
@@ -573,25 +430,32 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         asked = len(self._missing)
         if not asked:
             return
-        since, lookup = _earliest(self._missing), self._feeds.fills.missed
+        since, lookup = _earliest(self._missing), self._filled.missed
+        beginning = None if since is None else since - OVERLAP
         arguments = dict(lookup.arguments)
-        if since is not None:
-            arguments[lookup.argument] = int((since - OVERLAP).timestamp()) * lookup.per_second
-        pages = self._lookup(lookup)(**arguments)
-        kind, event = _load(self._feeds.orders.item), {self._feeds.orders.event: self._feeds.fills.events[0]}
+        if beginning is not None and lookup.argument:
+            arguments[lookup.argument] = int(beginning.timestamp()) * lookup.per_second
+        kind = _load(self._filled.item)
+        event = {self._ordered.event: self._filled.events[0]} if self._filled.events else {}
         found = []
-        async for key, row in pages:
+        async for key, row in _entries(lookup, self._lookup(lookup)(**arguments)):
             fill = kind(**event, **_translated(lookup, key, row))
+            if not lookup.argument and self._is_before(fill, beginning):
+                break
             if not self._fills.is_known(fill, late=True):
                 found.append((msgspec.structs.replace(fill, **await self._symbols(lookup, row)), row))
         self._tell_late(found)
         del self._missing[:asked]
 
+    def _is_before(self, fill: Any, beginning: datetime | None) -> bool:
+        at = self._fills.at(fill)
+        return at is not None and beginning is not None and at < beginning
+
     async def _symbols(self, lookup: Lookup, row: Any) -> dict[str, str]:
         """The pairs in a REST result, as the streams spell them."""
         found = {}
         for taken in lookup.fields:
-            name = getattr(row, taken.source, None) if taken.is_pair else None
+            name = at_path(row, taken.source) if taken.is_pair else None
             if name is not None:
                 if self._instruments is None:
                     self._instruments = await self._client._rest_client().instruments()
@@ -602,28 +466,153 @@ class Account(Generic[Order, Fill, Balance, Entry]):
         return found
 
     async def _find_ends(self) -> None:
-        lookup = self._feeds.orders.ended
+        lookup = self._ordered.ended
         wanted = list(self._orders.vanished)
-        for start in range(0, len(wanted), lookup.most):
-            some = wanted[start : start + lookup.most]
-            rows = await self._lookup(lookup)(**{**lookup.arguments, lookup.argument: some})
-            for key, row in rows.items():
+        most = lookup.most or max(1, len(wanted))
+        for start in range(0, len(wanted), most):
+            some = wanted[start : start + most]
+            result = await self._lookup(lookup)(**{**lookup.arguments, lookup.argument: some})
+            rows = result.items() if lookup.key == KEYED else _keyed(lookup, at_path(result, lookup.rows) or ())
+            for key, row in rows:
                 change = self._orders.resolve(key, _translated(lookup, key, row))
                 if change is not None:
                     self._tell_order(change, is_snapshot=False, missed=True)
         if unknown := [key for key in wanted if key in self._orders.vanished]:
             # The exchange books the end of an order a little later than it takes it out of the snapshot.
-            raise ReplyLost(f"how these orders ended is not known: {', '.join(unknown)}", Facts(operation=lookup.call))
+            kind = KrakenError if lookup.forgets else ReplyLost
+            raise kind(f"how these orders ended is not known: {', '.join(unknown)}", Facts(operation=lookup.call))
 
     def _lookup(self, lookup: Lookup) -> Callable[..., Any]:
         call: Callable[..., Any] = getattr(getattr(self._client._rest_client(), lookup.group), lookup.call)
         return call
 
 
+class Account(
+    KeptAccount[Order, Fill, AccountEvents[Order, Fill, Balance, Entry]], Generic[Order, Fill, Balance, Entry]
+):
+    """The orders and balances of an account as they are, and what happens to them.
+
+    Use it in `async with`, or call `open` and `aclose`. `async for event in account` gives everything that happens from
+    the opening on; `updates()` makes further iterators.
+
+    After a dropped connection the state stays readable but `current` is False, until new snapshots have arrived. Then
+    what was missed is reported, marked as `missed`: changed orders and balances, fills, and how orders ended that are
+    open no more.
+    """
+
+    def __init__(self, client: WebSocketClient, feeds: AccountFeeds, **options: Any) -> None:
+        super().__init__(client, feeds.orders, feeds.fills, **options)
+        balances = feeds.balances
+        self._balance_key = balances.key
+        self._balances: Balances[Balance] = Balances(balances, _load(balances.state), _load(balances.part))
+        self._balance_feed = _Feed(balances.channel, balances.parameters, self._take_balances, self)
+        self._feeds.append(self._balance_feed)
+
+    def __repr__(self) -> str:
+        state = "current" if self.current else "not current"
+        return f"<Account {state}: {len(self._orders.open)} open orders, {len(self._balances.held)} balances>"
+
+    @property
+    def balances(self) -> Mapping[str, Balance]:
+        """What the account holds, by asset."""
+        return MappingProxyType(self._balances.held)
+
+    def _buffer(self, size: int) -> AccountEvents[Order, Fill, Balance, Entry]:
+        return AccountEvents(self, size)
+
+    def _held(self) -> Iterator[Any]:
+        for asset, balance in self._balances.held.items():
+            yield BalanceChanged(asset, balance, None, True, False)
+
+    def _take_balances(self, items: list[Any], is_snapshot: bool) -> None:
+        if not is_snapshot:
+            for item in items:
+                change = self._balances.apply(item)
+                self._tell(BalanceChanged(getattr(item, self._balance_key), change.state, item, False, False))
+            return
+        is_first = not self._balance_feed.begun
+        for asset, change in self._balances.replace(items).items():
+            self._tell(BalanceChanged(asset, change.state, None, True, not is_first), spare=is_first)
+
+
+class DerivativesAccount(
+    KeptAccount[Order, Fill, DerivativesEvents[Order, Fill, Margin, Position]], Generic[Order, Fill, Margin, Position]
+):
+    """The orders, positions and balances of an account as they are, and what happens to them.
+
+    Use it in `async with`, or call `open` and `aclose`. `async for event in account` gives everything that happens from
+    the opening on; `updates()` makes further iterators.
+
+    After a dropped connection the state stays readable but `current` is False, until new snapshots have arrived. Then
+    what was missed is reported, marked as `missed`: changed orders, positions and balances, fills, and how orders ended
+    that are open no more.
+    """
+
+    def __init__(self, client: WebSocketClient, feeds: DerivativesFeeds, **options: Any) -> None:
+        super().__init__(client, feeds.orders, feeds.fills, **options)
+        positions, balances = feeds.positions, feeds.balances
+        self._positions: Positions[Position] = Positions(positions)
+        self._margins: Margins[Margin] = Margins(balances, _load(balances.state))
+        self._position_feed = _Feed(
+            positions.channel, positions.parameters, self._take_positions, self, always_whole=True
+        )
+        self._balance_feed = _Feed(balances.channel, balances.parameters, self._take_balances, self)
+        self._feeds += [self._position_feed, self._balance_feed]
+
+    def __repr__(self) -> str:
+        state = "current" if self.current else "not current"
+        return f"<DerivativesAccount {state}: {len(self._orders.open)} open orders, {len(self.positions)} positions>"
+
+    @property
+    def positions(self) -> Mapping[str, Position]:
+        """The open positions, by contract."""
+        return MappingProxyType(self._positions.open)
+
+    @property
+    def balances(self) -> Margin:
+        """What the account holds, and the figures of its margin. Before the account is opened there is nothing in it."""
+        return self._margins.held
+
+    def _buffer(self, size: int) -> DerivativesEvents[Order, Fill, Margin, Position]:
+        return DerivativesEvents(self, size)
+
+    def _held(self) -> Iterator[Any]:
+        for name, position in self._positions.open.items():
+            yield PositionChanged(name, position, _told(position), True, False)
+        if told := self._margins.told:
+            yield BalancesChanged(self._margins.held, told, True, False)
+
+    def _take_positions(self, items: list[Any], is_snapshot: bool) -> None:
+        missed = is_snapshot and self._position_feed.begun
+        for name, change in self._positions.replace(items).items():
+            event = PositionChanged(name, change.state, change.fields, is_snapshot, missed)
+            self._tell(event, spare=is_snapshot and not missed)
+
+    def _take_balances(self, items: list[Any], is_snapshot: bool) -> None:
+        missed = is_snapshot and self._balance_feed.begun
+        for item in items:
+            change = self._margins.replace(item) if is_snapshot else self._margins.apply(item)
+            if change.fields:
+                event = BalancesChanged(self._margins.held, change.fields, is_snapshot, missed)
+                self._tell(event, spare=is_snapshot and not missed)
+
+
+async def _entries(lookup: Lookup, pages: AsyncIterator[Any]) -> AsyncIterator[tuple[str, Any]]:
+    """What an iterator over a REST result gives, by key."""
+    async for each in pages:
+        yield each if lookup.key == KEYED else (getattr(each, lookup.key), each)
+
+
+def _keyed(lookup: Lookup, rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Entries of a list, by key."""
+    for row in rows:
+        yield at_path(row, lookup.key), row
+
+
 def _translated(lookup: Lookup, key: str, row: Any) -> dict[str, Any]:
     """What an entry of a REST result tells, in the words of the stream; without names of pairs."""
     values = {
-        taken.name: _in_words(taken, key if taken.source == "@key" else getattr(row, taken.source, None))
+        taken.name: _in_words(taken, key if taken.source == KEYED else at_path(row, taken.source))
         for taken in lookup.fields
         if not taken.is_pair
     }
@@ -635,10 +624,14 @@ def _in_words(taken: Taken, value: Any) -> Any:
         return None
     if taken.values is not None:
         return taken.values.get(str(value).lower())
-    if taken.per_second:
-        at = moment(value, taken.per_second)
-        return None if at is None else at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return value
+    if not taken.per_second and not taken.told_per_second:
+        return value
+    at = moment_of(value, taken.per_second)
+    if at is None:
+        return None
+    if taken.told_per_second:
+        return int((at - EPOCH) / timedelta(microseconds=1)) * taken.told_per_second // 1_000_000
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _earliest(moments: list[datetime | None]) -> datetime | None:
@@ -661,10 +654,16 @@ class _Feed:
     def __init__(
         self,
         channel: Channel,
+        parameters: Mapping[str, Any],
         take: Callable[[list[Any], bool], None],
-        account: Account[Any, Any, Any, Any],
+        account: KeptAccount[Any, Any, Any],
+        *,
+        always_whole: bool = False,
     ) -> None:
         self.channel = channel
+        self.parameters = parameters
+        self._always_whole = always_whole
+        """Whether every frame tells the whole state, so that none can be missed."""
         self.begun = False
         """Whether a snapshot has been taken."""
         self.current = False
@@ -685,21 +684,23 @@ class _Feed:
 
     def receive(self, frame: Any, raw: bytes) -> None:
         """Take a frame. Before the first snapshot there is nothing that it could change."""
-        is_snapshot = field(frame, "type") == "snapshot"
-        if not (self.begun or is_snapshot):
+        is_beginning = not self.current if self._always_whole else is_snapshot(frame)
+        if not (self.begun or is_beginning):
             return
-        number = field(frame, "sequence")
-        if is_snapshot:
-            self._lose(f"{self.channel.name} was subscribed anew")
-        elif None not in (self._last, number) and number != self._last + 1:
-            self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
-        self._last = number
+        if not self._always_whole:
+            number = field(frame, self.channel.sequence) if self.channel.sequence else None
+            if is_beginning:
+                self._lose(f"{self.channel.name} was subscribed anew")
+            elif None not in (self._last, number) and number != self._last + 1:
+                self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
+            self._last = number
+        data = field(frame, "data")
         try:
-            self._take(field(frame, "data"), is_snapshot)
+            self._take([frame] if data is None else data, is_beginning)
         except Exception:
             self._give_up_on(raw)
             return
-        if is_snapshot:
+        if is_beginning:
             self.begun = self.current = True
             self._account._snapshot_taken()
 

@@ -75,6 +75,8 @@ class Dialect(NamedTuple):
     """How a connection proves who it is; without it, private requests carry a token."""
     keepalive: float | None = None
     """Seconds between pings of the socket that the exchange insists on."""
+    requests: tuple[int, float] | None = None
+    """How many requests a connection may send within how many seconds, if that is limited."""
     heartbeat: Channel | None = None
     """A channel that is subscribed beside all others, as a sign of life."""
 

@@ -36,6 +36,7 @@ class FeedClient(WebSocketClient):
         *,
         sandbox: bool = False,
         no_public: bool = False,
+        rest_url: str = "",
         proxy: str | None = None,
         verify: ssl.SSLContext | bool = True,
         timeout: float = 10.0,
@@ -53,6 +54,8 @@ class FeedClient(WebSocketClient):
             callback: Function or coroutine function that is called with every message as a plain dict.
             sandbox: Connect to the exchange's test environment.
             no_public: Do not open the public socket in `start()`.
+            rest_url: Base address of the REST API, which `account()` asks for what it missed; on the same host when left
+                out.
             proxy: Address of a proxy; that of the environment when left out.
             verify: False switches the check of TLS certificates off; or a TLS context of your own.
             timeout: Seconds to wait for a connection, and for the reply to a request.
@@ -66,12 +69,14 @@ class FeedClient(WebSocketClient):
             CredentialsError: Key or secret cannot be used.
             InvalidRequest: An option is not allowed.
         """
+        addresses = self._addresses(url, sandbox)
         super().__init__(
             key,
             secret,
             callback,
             no_public=no_public,
-            socket_urls=self._addresses(url, sandbox),
+            rest_url=rest_url or self._rest_address(addresses),
+            socket_urls=addresses,
             proxy=proxy,
             verify=verify,
             timeout=timeout,
@@ -91,6 +96,12 @@ class FeedClient(WebSocketClient):
             base = url.rstrip("/").removesuffix(socket.path)
             found[name] = base if "://" in base else f"wss://{base}"
         return found
+
+    @classmethod
+    def _rest_address(cls, addresses: Mapping[str, str]) -> str:
+        """Base address of the REST API on the host of the private socket."""
+        name = cls._socket(auth=True)
+        return addresses.get(name, cls.sockets[name].url).replace("ws", "http", 1)
 
     def _sign(self, challenge: str) -> str:
         from ..signing import sign_challenge
@@ -169,8 +180,9 @@ class FeedClient(WebSocketClient):
         self._require_key(private, "send_message")
         await self._session(self._socket(auth=private)).send(message, private)
 
-    def _socket(self, *, auth: bool) -> str:
-        return next(name for name, socket in self.sockets.items() if socket.auth is auth)
+    @classmethod
+    def _socket(cls, *, auth: bool) -> str:
+        return next(name for name, socket in cls.sockets.items() if socket.auth is auth)
 
     def get_sign_challenge(self, challenge: str) -> str:
         """Sign a challenge; the client does so by itself.

@@ -1,6 +1,6 @@
 """The state of an account, put together from what streams tell of it. Pure: nothing here waits or sends.
 
-`Orders` and `Balances` hold what is known, `Fills` remembers which ones have been seen. What the exchange calls things
+`Orders`, `Balances`, `Margins` and `Positions` hold what is known, `Fills` remembers which ones have been seen. What the exchange calls things
 arrives in the constants of `protocol`.
 """
 
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from .protocol import BalanceFeed, FillFeed, OrderFeed
+from ..types import moment
 
-__all__ = ["Balances", "Change", "Fills", "Orders", "merged", "moment_of"]
+if TYPE_CHECKING:
+    from .protocol import BalanceFeed, FillFeed, MarginFeed, OrderFeed, PositionFeed
+
+__all__ = ["Balances", "Change", "Fills", "Margins", "Orders", "Positions", "at_path", "merged", "moment_of"]
 
 State = TypeVar("State")
 
@@ -42,18 +44,19 @@ def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
 
 def _told(kind: type, item: Any) -> dict[str, Any]:
     """Those fields of a struct that an item has."""
-    absent = object()
-    found = ((name, getattr(item, name, absent), default) for name, default in _fields(kind))
-    return {name: value for name, value, default in found if value is not absent and value is not default}
+    found = ((name, getattr(item, name, None), default) for name, default in _fields(kind))
+    return {name: value for name, value, default in found if value is not None and value is not default}
 
 
 def _over(old: Any, new: Any) -> Any:
-    """A value with what a later one tells of it; objects keep what the later one leaves out."""
+    """A value with what a later one tells of it; objects and maps keep what the later one leaves out."""
     if isinstance(new, msgspec.Struct) and type(old) is type(new):
         values = _told(type(new), new)
         return msgspec.structs.replace(
             old, **{name: _over(getattr(old, name), value) for name, value in values.items()}
         )
+    if isinstance(new, dict) and isinstance(old, dict):
+        return old | {key: _over(old.get(key), value) for key, value in new.items()}
     return new
 
 
@@ -80,10 +83,36 @@ def _differing(old: Any, new: Any) -> frozenset[str]:
     return frozenset(name for name, _ in _fields(kind) if getattr(old, name) != getattr(new, name))
 
 
-def moment_of(text: Any) -> datetime | None:
-    """A time of a stream, to the microsecond; None when it is none."""
+def _paths(old: Any, new: Any, path: str = "") -> frozenset[str]:
+    """Where two values of one form differ: fields and keys, joined by dots."""
+    if isinstance(new, msgspec.Struct):
+        values = {name: (getattr(old, name, None), getattr(new, name)) for name, _ in _fields(type(new))}
+    elif isinstance(new, dict):
+        known = old or {}
+        values = {key: (known.get(key), new.get(key)) for key in known | new}
+    else:
+        return frozenset([path] if old != new else ())
+    return frozenset().union(*(_paths(*each, f"{path}.{key}" if path else key) for key, each in values.items()))
+
+
+def at_path(item: Any, path: str) -> Any:
+    """A field, which may be inside of others: their names are joined by dots; None when it is not there."""
+    for name in path.split("."):
+        item = getattr(item, name, None)
+    return item
+
+
+def moment_of(value: Any, per_second: int = 0) -> datetime | None:
+    """A time of a stream, to the microsecond; None when it is none.
+
+    Args:
+        value: The time.
+        per_second: How many of its units make a second; 0 for text.
+    """
+    if per_second:
+        return moment(value, per_second)
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
     return found if found.tzinfo is not None else None
@@ -115,9 +144,12 @@ class Orders(Generic[State]):
 
     def apply(self, item: Any) -> Change[State]:
         """Take one event of an order."""
-        key: str = getattr(item, self._feed.key)
+        inside = at_path(item, self._feed.inside) if self._feed.inside else None
+        parts = [item] if inside is None else [inside, item]
+        key: str = next(filter(None, (getattr(part, self._feed.key) for part in parts)))
         old = self._known(key)
-        new = merged(self._kind, old, item)
+        new = functools.reduce(functools.partial(merged, self._kind), parts, old)
+        assert new is not None
         self.vanished.pop(key, None)
         self._place(key, new)
         return Change(new, _differing(old, new))
@@ -128,15 +160,16 @@ class Orders(Generic[State]):
         Those that were open and are not in it have ended; they go to `vanished`, and lose their status.
         """
         before = self.open
-        shown = {getattr(item, self._feed.key): merged(self._kind, None, item) for item in items}
+        shown = {getattr(item, self._feed.key): self._shown(item) for item in items}
+        nothing = dict.fromkeys((self._feed.status, *self._feed.unknown))
         self.open = {}
         changes: list[Change[State]] = []
         for key, old in before.items():
             if key not in shown:
                 self.vanished[key] = None
-                lost: State = msgspec.structs.replace(old, **{self._feed.status: None})  # type: ignore[type-var]
+                lost: State = msgspec.structs.replace(old, **nothing)  # type: ignore[type-var]
                 self._close(key, lost)
-                changes.append(Change(lost, frozenset([self._feed.status])))
+                changes.append(Change(lost, _differing(old, lost)))
         for key, new in shown.items():
             known = before.get(key) or self.closed.get(key)
             fields = _differing(known, new)
@@ -157,6 +190,14 @@ class Orders(Generic[State]):
         del self.vanished[key]
         self.closed[key] = new
         return Change(new, _differing(old, new))
+
+    def _shown(self, item: Any) -> State:
+        """An order as a snapshot has it."""
+        order = merged(self._kind, None, item)
+        if self._feed.open is None:
+            return order
+        told: State = msgspec.structs.replace(order, **{self._feed.status: self._feed.open})  # type: ignore[type-var]
+        return told
 
     def _known(self, key: str) -> State | None:
         return self.open.get(key) or self.closed.get(key)
@@ -189,8 +230,8 @@ class Fills:
     """Which fills have been seen.
 
     Args:
-        orders: What the exchange calls things in the channel.
-        fills: And what it calls fills there.
+        orders: What the exchange calls things in the channel of orders.
+        fills: And what it calls fills.
         keep: How many ids are remembered.
     """
 
@@ -199,15 +240,15 @@ class Fills:
         """When the last fill was that is known of."""
         self.keep_all = False
         """Whether none may be forgotten for now, because those of a gap are still coming, older than others."""
-        self._event, self._time = orders.event, orders.time
+        self._event = orders.event
         self._feed = fills
         self._keep = keep
         self._seen: dict[str, datetime | None] = {}
         self._horizon: datetime | None = None
 
     def includes(self, item: Any) -> bool:
-        """Whether an item of the order channel is a fill."""
-        is_fill = getattr(item, self._event) in self._feed.events
+        """Whether an item of the order channel is a fill; none is where fills have a channel of their own."""
+        is_fill = bool(self._feed.events) and getattr(item, self._event) in self._feed.events
         return is_fill and getattr(item, self._feed.key) is not None
 
     def begin(self, fills: Iterable[Any]) -> None:
@@ -239,7 +280,7 @@ class Fills:
 
     def at(self, fill: Any) -> datetime | None:
         """When a fill was."""
-        return moment_of(getattr(fill, self._time))
+        return moment_of(getattr(fill, self._feed.time), self._feed.per_second)
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -292,3 +333,53 @@ class Balances(Generic[State]):
         kept = [(wallet, all(getattr(wallet, own) == value for own, value in name.items())) for wallet in wallets]
         others = [changed if is_it else wallet for wallet, is_it in kept]
         return others if any(is_it for _, is_it in kept) else [*others, changed]
+
+
+class Margins(Generic[State]):
+    """All that an account holds, where the exchange tells it as one.
+
+    Args:
+        feed: What the exchange calls things.
+        kind: The struct of it.
+    """
+
+    def __init__(self, feed: MarginFeed, kind: type[State]) -> None:
+        self._kind = kind
+        self._nothing = kind(**{name: {} for name in feed.maps})
+        self.held = self._nothing
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Where anything is known."""
+        return _paths(self._nothing, self.held)
+
+    def apply(self, item: Any) -> Change[State]:
+        """Take what changed; gives where the state is not what it was."""
+        return self._become(merged(self._kind, self.held, item))
+
+    def replace(self, item: Any) -> Change[State]:
+        """Take a snapshot; gives where the state is not what it was."""
+        return self._become(merged(self._kind, self._nothing, item))
+
+    def _become(self, new: State) -> Change[State]:
+        old, self.held = self.held, new
+        return Change(new, _paths(old, new))
+
+
+class Positions(Generic[State]):
+    """The open positions of an account, by contract.
+
+    Args:
+        feed: What the exchange calls things.
+    """
+
+    def __init__(self, feed: PositionFeed) -> None:
+        self.open: dict[str, State] = {}
+        self._key = feed.key
+
+    def replace(self, items: Iterable[State]) -> dict[str, Change[State]]:
+        """Take all positions; gives those that are closed, new or not what they were, by contract."""
+        before, self.open = self.open, {getattr(item, self._key): item for item in items}
+        gone: dict[str, Change[State]] = {key: Change(None, frozenset()) for key in before if key not in self.open}
+        changes = {key: Change(new, _differing(before.get(key), new)) for key, new in self.open.items()}
+        return gone | {key: change for key, change in changes.items() if change.fields}

@@ -9,12 +9,15 @@ __all__ = [
     "AccountFeeds",
     "BalanceFeed",
     "Channel",
+    "DerivativesFeeds",
     "FillFeed",
     "Lookup",
+    "MarginFeed",
     "Method",
     "OrderFeed",
     "Pace",
     "Policy",
+    "PositionFeed",
     "RateCounter",
     "Socket",
     "Switch",
@@ -148,11 +151,13 @@ class Taken(NamedTuple):
     name: str
     """The item's field."""
     source: str
-    """The field of the result's entry; `@key` for the key that the entry stands under."""
-    values: Mapping[str, str] | None = None
+    """The field of the result's entry, inside of others after a dot; `@key` for the key that the entry stands under."""
+    values: Mapping[str, Any] | None = None
     """The item's words for the result's, which are compared as lower-case text; others count as not told."""
     per_second: int = 0
-    """For a moment: how many of the result's units make a second. The item has text."""
+    """For a moment: how many of the result's units make a second; 0 for text."""
+    told_per_second: int = 0
+    """For a moment: how many of the item's units make a second; 0 for text."""
     is_pair: bool = False
     """Whether it is the name of a pair, which REST spells otherwise than streams."""
 
@@ -163,16 +168,22 @@ class Lookup(NamedTuple):
     group: str
     """The client's attribute."""
     call: str
-    """The group's method. It gives entries by key: a mapping, or an iterator over pairs."""
+    """The group's method. Its result, or the iterator that it gives, has entries."""
     argument: str
-    """The argument that says what is wanted."""
+    """The argument that says what is wanted; empty where there is none, and everything comes, the newest first."""
     fields: tuple[Taken, ...]
     arguments: Mapping[str, Any] = {}
     """Further arguments."""
     most: int = 0
-    """How many the argument takes at once, where it is a list."""
+    """How many the argument takes at once, where it is a list; 0 where that is not limited."""
     per_second: int = 1
     """How many of the argument's units make a second, where it is a moment."""
+    rows: str = ""
+    """The field of the result that lists the entries; empty where the result has them itself."""
+    key: str = "@key"
+    """The field of an entry that says which one it is; `@key` where the entries stand under their keys."""
+    forgets: bool = False
+    """Whether it only tells what happened just now, so that asking again is of no use."""
 
 
 class OrderFeed(NamedTuple):
@@ -180,9 +191,7 @@ class OrderFeed(NamedTuple):
 
     channel: Channel
     parameters: Mapping[str, Any]
-    """What it must be subscribed with, so that it begins with all open orders and the last fills."""
-    item: str
-    """`"module:class"` of its items."""
+    """What it must be subscribed with, so that it begins with all open orders, and the last fills if it has such."""
     state: str
     """`"module:class"` of an order as it stands: the fields of an item that are not about one fill alone."""
     key: str
@@ -191,7 +200,7 @@ class OrderFeed(NamedTuple):
     """Field with the client's own."""
     status: str
     """Field that tells how the order stands."""
-    closed: tuple[str, ...]
+    closed: tuple[Any, ...]
     """Its values for an order that has ended."""
     event: str
     """Field that says what happened last."""
@@ -199,17 +208,34 @@ class OrderFeed(NamedTuple):
     """Field with the moment of the event."""
     ended: Lookup
     """How orders ended that vanished meanwhile."""
+    inside: str = ""
+    """The field of an update that holds the order, where that does not stand in the update itself."""
+    open: Any = None
+    """The status of the orders in a snapshot, where that does not tell it."""
+    unknown: tuple[str, ...] = ()
+    """Fields that say nothing of an order of which it is not known how it ended, besides the status."""
 
 
 class FillFeed(NamedTuple):
-    """Which items of the order channel are fills."""
+    """The channel that tells fills: their own, or that of orders, where some items are fills."""
 
-    events: tuple[str, ...]
-    """What happened when an order was filled; the first is what `missed` finds."""
+    channel: Channel
+    parameters: Mapping[str, Any]
+    """What it must be subscribed with, so that it begins with the last fills."""
+    item: str
+    """`"module:class"` of its items."""
     key: str
     """Field with the id of the fill."""
+    order: str
+    """Field with the exchange's id of the order."""
+    time: str
+    """Field with the moment of the fill."""
     missed: Lookup
     """The fills since a moment."""
+    per_second: int = 0
+    """How many units of the moment make a second; 0 for text."""
+    events: tuple[str, ...] = ()
+    """Where it is the channel of orders: what happened when an order was filled; the first is what `missed` finds."""
 
 
 class BalanceFeed(NamedTuple):
@@ -238,6 +264,37 @@ class AccountFeeds(NamedTuple):
     orders: OrderFeed
     fills: FillFeed
     balances: BalanceFeed
+
+
+class MarginFeed(NamedTuple):
+    """The channel that tells all balances as one: first whole, then the parts that changed, maps key by key."""
+
+    channel: Channel
+    parameters: Mapping[str, Any]
+    """What it must be subscribed with, so that it begins with a snapshot."""
+    state: str
+    """`"module:class"` of the balances as they stand."""
+    maps: tuple[str, ...]
+    """Its fields that are maps, empty until something is told of them."""
+
+
+class PositionFeed(NamedTuple):
+    """The channel of which every frame lists all open positions."""
+
+    channel: Channel
+    parameters: Mapping[str, Any]
+    """What it must be subscribed with."""
+    key: str
+    """Field with the contract."""
+
+
+class DerivativesFeeds(NamedTuple):
+    """What the state of an account with positions is put together from."""
+
+    orders: OrderFeed
+    fills: FillFeed
+    balances: MarginFeed
+    positions: PositionFeed
 
 
 class Switch(NamedTuple):

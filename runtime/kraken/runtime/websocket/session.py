@@ -233,6 +233,7 @@ class Session:
         self._dialect = backing.dialect
         self._credentials = credentials
         self._pulse = _Pulse()
+        self._rate = Budget(*self._dialect.requests) if self._dialect.requests else None
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
@@ -1032,6 +1033,8 @@ class Session:
         req_id: int | None = None,
         each: str = "",
     ) -> list[Any]:
+        if self._rate is not None:
+            await self._rate.take(self._backing.timing)
         if not wire.is_open:
             raise NotSent("the connection is closing", Facts(operation=method, sent=False))
         number = next(self._ids) if req_id is None or req_id in self._exchanges else req_id
