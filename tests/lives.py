@@ -1,8 +1,8 @@
 """What happens between a user, an exchange and the connections between them, whatever is spoken on these.
 
 A machine subscribes, unsubscribes, trades, and lets connections break in every way that the emulator knows. After each
-quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and no
-fill may be missing. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
+quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and
+every fill must have been told once. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
 many such lives are led.
 """
 
@@ -14,8 +14,9 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -25,10 +26,13 @@ from kraken.emulator import Emulator
 from kraken.exceptions import KrakenError
 from kraken.runtime.errors import ConnectionLost, ExchangeError, NotSent, ReplyLost
 from kraken.runtime.websocket import Stream, WebSocketClient
+from kraken.runtime.websocket.account import FillReported, KeptAccount, RecoveryFailed
 from kraken.runtime.websocket.books import BooksClient
 from kraken.runtime.websocket.stream import SlowConsumer
 
 from .simulated import SimulatedLoop
+
+K = TypeVar("K", bound=KeptAccount[Any, Any, Any])
 
 SMALL = 40
 """Items that may wait in a stream that is read too slowly."""
@@ -100,6 +104,38 @@ class Reader:
         await self._stream.aclose()
 
 
+class Follower(Generic[K]):
+    """Follows an account, and counts the fills that it tells."""
+
+    def __init__(self, account: K, fill_id: str) -> None:
+        self.account = account
+        self.fills: Counter[str] = Counter()
+        self.failures: list[RecoveryFailed] = []
+        self._fill_id = fill_id
+        self._task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(SlowConsumer):
+                async for event in self.account:
+                    if isinstance(event, FillReported):
+                        self.fills[getattr(event.fill, self._fill_id)] += 1
+                    elif isinstance(event, RecoveryFailed):
+                        self.failures.append(event)
+
+    def unlike(self, fills: Iterable[str]) -> list[str]:
+        """What is not as it must be when these fills were done."""
+        found = []
+        if not self.account.current or self.account.recovering:
+            found.append(f"the account is not up to date: {self.account}")
+        done = Counter(fills)
+        return found if self.fills == done else [*found, f"fills told and done: {self.fills}, {done}"]
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
 class Life(RuleBasedStateMachine):
     """A user, an exchange, and what happens between them."""
 
@@ -129,6 +165,7 @@ class Life(RuleBasedStateMachine):
     """The client that public channels are subscribed with."""
     books: Mapping[str, BooksClient[Any]]
     """The clients that keep books, by kind."""
+    follower: Follower[Any]
 
     def __init__(self) -> None:
         super().__init__()
@@ -379,6 +416,7 @@ class Life(RuleBasedStateMachine):
             await asyncio.sleep(0.25)
         errors = [error for reader in self.readers for error in reader.errors if not isinstance(error, HEALABLE)]
         assert errors == []
+        assert self.follower.failures == [], self.follower.failures
         self.troubled = self.connect_fault = False
 
     async def touch(self) -> None:
@@ -452,6 +490,7 @@ class Life(RuleBasedStateMachine):
 
     async def leave(self) -> None:
         """End everything."""
+        await self.follower.close()
         tasks = [*self.tasks, *self.kept.values()]
         for task in tasks:
             task.cancel()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kraken.exceptions import CredentialsError, ExchangeError, InvalidRequest
+from kraken.exceptions import AuthError, CredentialsError, ExchangeError, InvalidRequest
 from kraken.futures import FuturesWSClient
 from kraken.futures.messages import BookMessage, BookSnapshotMessage, TickerMessage
 from kraken.runtime.websocket.events import BookInvalid, BookRestored, Dropped, Event, Reopened, Restored
@@ -133,6 +133,52 @@ def test_a_challenge_that_is_refused_is_an_error_and_no_reason_to_connect_anew()
         async with FeedExchange(script) as exchange, client(exchange, KEY, SECRET) as ws:
             with pytest.raises(ExchangeError, match="Json Error"):
                 await ws.fills().subscribe()
+            assert exchange.attempts == 1
+
+    run(scenario)
+
+
+def test_a_challenge_that_is_stale_is_asked_for_anew() -> None:
+    stale = {"subscribe": 1, "unsubscribe": 1}
+
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        if not stale.get(request["event"], 0) or "api_key" not in request:
+            return False
+        stale[request["event"]] -= 1
+        await peer.send({**request, "event": f"{request['event']}d_failed"})
+        return True
+
+    async def scenario() -> None:
+        async with FeedExchange(script) as exchange, client(exchange, KEY, SECRET) as ws:
+            fills = await ws.fills().subscribe()
+            assert len(exchange.seen("challenge")) == 2
+            await fills.aclose()
+            await until(lambda: len(exchange.seen("unsubscribe")) >= 2)
+            assert len(exchange.seen("challenge")) == 3
+            assert len(exchange.peers) == 1
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("verb", ["subscribe", "unsubscribe"])
+def test_two_challenges_that_are_refused_are_enough(verb: str) -> None:
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        if request["event"] != verb or "api_key" not in request:
+            return False
+        await peer.send({**request, "event": f"{verb}d_failed"})
+        return True
+
+    async def scenario() -> None:
+        async with FeedExchange(script) as exchange, client(exchange, KEY, SECRET) as ws:
+            fills = ws.fills()
+            if verb == "subscribe":
+                with pytest.raises(AuthError):
+                    await fills.subscribe()
+            else:
+                await fills.subscribe()
+                await fills.aclose()
+                await until(lambda: not ws.get_active_subscriptions())
+            assert len([each for each in exchange.seen(verb) if each["feed"] == "fills"]) == 2
             assert exchange.attempts == 1
 
     run(scenario)

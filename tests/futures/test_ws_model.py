@@ -14,11 +14,14 @@ from kraken.emulator.instruments import Instruments
 from kraken.emulator.orders import Event, OrderChanged
 from kraken.emulator.wire import plain
 from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWSClient
+from kraken.futures.messages import AccountBalances, AccountOrder, Fill, OpenOrder, OpenPosition
 from kraken.runtime.websocket import WebSocketClient
+from kraken.runtime.websocket.account import DerivativesAccount
 
-from ..lives import Life, Orders, Reader, Wanted, led, some_symbols
+from ..lives import Follower, Life, Orders, Reader, Wanted, led, some_symbols
 
 ASSETS = Instruments().assets
+Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, OpenPosition]
 HEARTBEAT: Wanted = ("heartbeat", None, None)
 """What every connection subscribes on which something is subscribed."""
 
@@ -58,10 +61,14 @@ class OpenOrders:
         if message.snapshot:
             self.orders.clear()
         for order in message.orders if message.snapshot else filter(None, [message.order]):
-            side = "sell" if order.direction else "buy"
-            self.orders[order.order_id] = (order.instrument, side, order.qty, order.filled, order.limit_price)
+            self.orders[order.order_id] = self.row(order)
         if not message.snapshot and message.is_cancel:
             self.orders.pop(message.order_id, None)
+
+    @staticmethod
+    def row(order: OpenOrder | AccountOrder) -> tuple[Any, ...]:
+        side = "sell" if order.direction else "buy"
+        return order.instrument, side, order.qty, order.filled, order.limit_price
 
     def unlike(self, life: FuturesLife) -> list[str]:
         names = ("symbol", "side", "unfilledSize", "filledSize", "limitPrice")
@@ -125,7 +132,7 @@ class FuturesLife(Life):
     servers = ("futures",)
     each = "product_ids"
     methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
-    operations = ("sendOrder", "cancelOrder", "editOrderSpring")
+    operations = ("sendOrder", "cancelOrder", "editOrderSpring", "getOrderStatus", "getFills")
     nonsense_of = (
         '{"feed":"book","product_id":"PF_X',
         "[]",
@@ -140,18 +147,24 @@ class FuturesLife(Life):
     nobody = "00000000-0000-4000-8000-000000000000"
 
     ws: FuturesWSClient
+    other: FuturesWSClient
+    """For the private feeds as they are: a stream that joins a live subscription gets no snapshot of its own."""
+    follower: Follower[Kept]
     rest: FuturesAsyncClient
 
     async def arrive(self) -> None:
         emulator, timing = self.emulator, self.loop.timing(self.chance.random)
         own: dict[str, Any] = {"key": emulator.futures_key, "secret": emulator.futures_secret}
         self.rest = FuturesAsyncClient(**own, url=emulator.futures_url, clock=self.loop.time)
-        self.ws = FuturesWSClient(**own, url=emulator.futures_ws_url, timing=timing)
+        where: dict[str, Any] = {"url": emulator.futures_ws_url, "rest_url": emulator.futures_url, "timing": timing}
+        self.ws = FuturesWSClient(**own, **where)
+        self.other = FuturesWSClient(**own, no_public=True, **where)
         self.books = {"book": FuturesOrderBookClient(url=emulator.futures_ws_url, timing=timing)}
         self.views: dict[str, View] = {}
         self.fills: set[str] = set()
         emulator.listen(self.note_fill, "futures")
         await asyncio.gather(*(client.start() for client in self.clients))
+        self.follower = Follower(await self.ws.account().open(), "fill_id")
 
     def note_fill(self, event: Event) -> None:
         if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:
@@ -159,7 +172,7 @@ class FuturesLife(Life):
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
-        return self.ws, *self.books.values()
+        return self.ws, self.other, *self.books.values()
 
     # ------------------------------------------------------------------ what the user does
 
@@ -167,7 +180,7 @@ class FuturesLife(Life):
     def follow(self, feed: str) -> None:
         if feed not in self.views:
             view = self.views[feed] = VIEWS[feed]()
-            self.read(getattr(self.ws, feed)(), [(feed, None, None)], view.take)
+            self.read(getattr(self.other, feed)(), [(feed, None, None)], view.take)
 
     def left(self, reader: Reader) -> None:
         for feed, *_ in reader.wanted:
@@ -199,6 +212,8 @@ class FuturesLife(Life):
     def expire_challenges(self) -> None:
         self.troubled = True
         self.emulator.expire_challenges()
+        # A second challenge that is refused at once would be told to the user, and rightly.
+        self.turn(1)
 
     @rule(symbols=some_symbols, times=st.integers(1, 3))
     def poison(self, symbols: list[str], times: int) -> None:
@@ -233,7 +248,17 @@ class FuturesLife(Life):
         return [HEARTBEAT for session in sessions if any(session.live())]
 
     def unlike_account(self) -> list[str]:
-        return [found for view in self.views.values() for found in view.unlike(self)]
+        account = self.follower.account
+        held, orders, positions = Balances(), OpenOrders(), Positions()
+        if account.current:
+            held.take(account.balances)
+        orders.orders = {name: OpenOrders.row(order) for name, order in account.orders.items()}
+        positions.sizes = {name: position.balance for name, position in account.positions.items()}
+        views: list[View] = [held, orders, positions, *self.views.values()]
+        return self.follower.unlike(self.fills) + [found for view in views for found in view.unlike(self)]
+
+    def standing(self) -> Sequence[Wanted]:
+        return [(feed, None, None) for feed in VIEWS]
 
     async def leave(self) -> None:
         await super().leave()

@@ -791,19 +791,26 @@ class Session:
             self._backing.emit(events.Restored(self.name, gap))
 
     async def _end(self, wire: Wire, batch: list[Subscription]) -> None:
-        """Unsubscribe. Whatever the exchange says, save of the token, they count as ended; if it says nothing they do not."""
+        """Unsubscribe. Whatever the exchange says, save of the token, they count as ended; if it says nothing they do not.
+
+        A challenge that was made just now is not stale: who refuses it too has no such subscription.
+        """
         request = batch[0].farewell([subscription.value for subscription in batch])
         try:
             replies = await self._ask_about(wire, UNSUBSCRIBE, batch, request)
         except _Unanswered:
             self._count_unanswered(wire, batch)
             return
-        if self._credentials is not None and any(map(self._wants_credentials, replies)):
-            self._credentials.discard()
-            self._count_unanswered(wire, batch)
-            return
+        credentials = self._credentials
+        if credentials is not None and any(map(self._wants_credentials, replies)):
+            credentials.discard()
+            if not (credentials.needs_connection and all(subscription.renewed for subscription in batch)):
+                for subscription in batch:
+                    subscription.renewed = True
+                self._count_unanswered(wire, batch)
+                return
         for subscription in batch:
-            subscription.live = subscription.stale = False
+            subscription.live = subscription.stale = subscription.renewed = False
 
     async def _begin(self, wire: Wire, batch: list[Subscription]) -> None:
         """Subscribe, and sort out who was answered what."""
