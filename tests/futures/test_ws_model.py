@@ -5,32 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from kraken.emulator.instruments import Instruments
-from kraken.emulator.orders import Event, OrderChanged
 from kraken.emulator.wire import plain
 from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWSClient
 from kraken.runtime.websocket import WebSocketClient
 
-from ..lives import Life, Orders, Reader, Wanted, led, some_symbols
+from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
+from ..lives import Orders, Wanted, led, some_symbols
 
-ASSETS = Instruments().assets
 HEARTBEAT: Wanted = ("heartbeat", None, None)
 """What every connection subscribes on which something is subscribed."""
-
-
-class View(Protocol):
-    """What one private feed tells of the account."""
-
-    def take(self, message: Any) -> None:
-        """Take a message of the feed."""
-
-    def unlike(self, life: FuturesLife) -> list[str]:
-        """In what it differs from the truth."""
 
 
 class Fills:
@@ -43,9 +31,7 @@ class Fills:
         self.told |= {fill.fill_id for fill in message.fills}
 
     def unlike(self, life: FuturesLife) -> list[str]:
-        if self.told == life.fills:
-            return []
-        return [f"fills are lost: {life.fills - self.told}, or were never: {self.told - life.fills}"]
+        return unlike_fills(self.told, life)
 
 
 class OpenOrders:
@@ -110,19 +96,17 @@ class Positions:
         return [] if self.sizes == true else [f"positions are wrong: {self.sizes} in place of {true}"]
 
 
-VIEWS: Mapping[str, type[View]] = {
-    "fills": Fills,
-    "open_orders": OpenOrders,
-    "balances": Balances,
-    "open_positions": Positions,
-}
-
-
-class FuturesLife(Life):
+class FuturesLife(DerivativesLife):
     """A life with Derivatives WebSocket v1, and with REST for orders."""
 
-    symbols = ("PF_XBTUSD", "PI_XBTUSD", "PF_SOLUSD")
     servers = ("futures",)
+    private_server = "futures"
+    views_of: ClassVar[Mapping[str, type[View]]] = {
+        "fills": Fills,
+        "open_orders": OpenOrders,
+        "balances": Balances,
+        "open_positions": Positions,
+    }
     each = "product_ids"
     methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
     operations = ("sendOrder", "cancelOrder", "editOrderSpring")
@@ -148,30 +132,13 @@ class FuturesLife(Life):
         self.rest = FuturesAsyncClient(**own, url=emulator.futures_url, clock=self.loop.time)
         self.ws = FuturesWSClient(**own, url=emulator.futures_ws_url, timing=timing)
         self.books = {"book": FuturesOrderBookClient(url=emulator.futures_ws_url, timing=timing)}
-        self.views: dict[str, View] = {}
-        self.fills: set[str] = set()
-        emulator.listen(self.note_fill, "futures")
         await asyncio.gather(*(client.start() for client in self.clients))
-
-    def note_fill(self, event: Event) -> None:
-        if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:
-            self.fills.add(event.fill.id)
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
         return self.ws, *self.books.values()
 
     # ------------------------------------------------------------------ what the user does
-
-    @rule(feed=st.sampled_from(list(VIEWS)))
-    def follow(self, feed: str) -> None:
-        if feed not in self.views:
-            view = self.views[feed] = VIEWS[feed]()
-            self.read(getattr(self.ws, feed)(), [(feed, None, None)], view.take)
-
-    def left(self, reader: Reader) -> None:
-        for feed, *_ in reader.wanted:
-            self.views.pop(feed, None)
 
     async def place(self, side: Any, quantity: Decimal, price: Decimal) -> str:
         sent = await self.rest.order_management.send_order(
@@ -189,12 +156,6 @@ class FuturesLife(Life):
 
     # ------------------------------------------------------------------ what the exchange does
 
-    @rule(symbols=some_symbols, times=st.integers(1, 60))
-    def trade(self, symbols: list[str], times: int) -> None:
-        for symbol in symbols:
-            self.emulator.tick(times, symbol)
-        self.turn()
-
     @rule()
     def expire_challenges(self) -> None:
         self.troubled = True
@@ -209,31 +170,14 @@ class FuturesLife(Life):
     def lose_frames(self, channel: str, times: int) -> None:
         self.emulator.lose_frames(channel, times, "futures")
 
-    def end_silence(self) -> None:
-        # Orders and fills are not numbered: who has kept some back does not go on as if nothing was missing.
-        if self.silent:
-            self.emulator.drop_connections("futures")
-        super().end_silence()
-
     # ------------------------------------------------------------------ what must be so
 
     def true_sides(self, symbol: str) -> Any:
         return [[tuple(map(_on_the_wire, level)) for level in side] for side in super().true_sides(symbol)]
 
-    def true_orders(self) -> dict[str, Any]:
-        """All open orders, as REST shows them."""
-        found = self.emulator.futures_orders.items()
-        return {name: each["order"] for name, each in found if each["status"] in ("ENTERED_BOOK", "TRIGGER_PLACED")}
-
-    def alive(self) -> Mapping[str, str]:
-        return {name: order["side"] for name, order in self.true_orders().items()}
-
     def unclaimed(self) -> Sequence[Wanted]:
         sessions = [session for client in self.clients for session in client._sessions.values()]
         return [HEARTBEAT for session in sessions if any(session.live())]
-
-    def unlike_account(self) -> list[str]:
-        return [found for view in self.views.values() for found in view.unlike(self)]
 
     async def leave(self) -> None:
         await super().leave()

@@ -9,19 +9,17 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from kraken.emulator.instruments import Instruments
-from kraken.runtime import Level3Book
 from kraken.runtime.websocket import WebSocketClient
 from kraken.runtime.websocket.account import Account, FillReported, RecoveryFailed
 from kraken.runtime.websocket.stream import SlowConsumer
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
 from kraken.spot.messages import AccountBalance, AccountOrder, Balance, Execution
 
-from ..lives import Life, Orders, Wanted, led, some_symbols
+from ..lives import ExecutionsView, Life, Orders, Wanted, led, some_symbols
 from .sockets import addresses
 
 ASSETS = {asset.name: asset.symbol for asset in Instruments().assets.values() if asset.of is None}
@@ -29,33 +27,16 @@ PRIVATE: list[Wanted] = [("executions", None, None), ("balances", None, None)]
 """What an account subscribes."""
 
 
-class AccountView:
-    """Orders and balances as the two private channels tell them."""
+class BalancesView:
+    """Balances as the channel `balances` tells them."""
 
     def __init__(self) -> None:
-        self.orders: dict[str, dict[str, Any]] = {}
         self.balances: dict[str, Decimal] = {}
 
-    def take_executions(self, message: Any) -> None:
+    def take(self, message: Any) -> None:
         if message.type == "snapshot":
-            self.orders.clear()
-        for row in message.data:
-            told = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
-            self.orders.setdefault(row.order_id, {}).update(told)
-
-    def take_balances(self, message: Any) -> None:
-        if message.type == "snapshot":
-            self.balances = {row.asset: row.balance for row in message.data}
-        else:
-            self.balances |= {row.asset: row.balance for row in message.data}
-
-    def open_orders(self) -> Orders:
-        live = ("pending_new", "new", "partially_filled")
-        return {
-            order_id: (order["side"], order["order_qty"], order["cum_qty"], order["limit_price"])
-            for order_id, order in self.orders.items()
-            if order["order_status"] in live
-        }
+            self.balances.clear()
+        self.balances |= {row.asset: row.balance for row in message.data}
 
 
 class Follower:
@@ -120,7 +101,7 @@ class SpotLife(Life):
         self.ws = SpotWSClient(**options)
         self.other = SpotWSClient(no_public=True, **options)
         self.books = {"book": SpotOrderBookClient(10, **options), "level3": SpotLevel3BookClient(10, **options)}
-        self.view = AccountView()
+        self.orders, self.balances = ExecutionsView(), BalancesView()
         await asyncio.gather(*(client.start() for client in self.clients))
         self.follower = Follower(await self.ws.account().open())
 
@@ -142,13 +123,13 @@ class SpotLife(Life):
     def subscribe_private_channels(self) -> None:
         self.private = True
         orders, balances = PRIVATE
-        self.read(self.other.executions(), [orders], self.view.take_executions)
-        self.read(self.other.balances(), [balances], self.view.take_balances)
+        self.read(self.other.executions(), [orders], self.orders.take)
+        self.read(self.other.balances(), [balances], self.balances.take)
 
     @precondition(lambda self: self.readers)
     @rule(number=st.integers(0, 99))
     def unsubscribe(self, number: int) -> None:
-        # What the view has is compared with the truth from then on, so its channels stay.
+        # What the views have is compared with the truth from then on, so its channels stay.
         if self.readers[number % len(self.readers)].wanted.isdisjoint(PRIVATE):
             super().unsubscribe(number)
 
@@ -204,14 +185,6 @@ class SpotLife(Life):
     def standing(self) -> Sequence[Wanted]:
         return PRIVATE
 
-    def is_true(self, book: Any, symbol: str) -> bool:
-        right = super().is_true(book, symbol)
-        if right and isinstance(book, Level3Book):
-            orders = self.emulator.book_orders(symbol, self.depth)
-            shown = [[tuple(each[:3]) for each in side] for side in (book.bid_orders(), book.ask_orders())]
-            right = str(shown) == str([[tuple(each) for each in side] for side in orders])
-        return right
-
     async def become_quiet(self) -> None:
         await super().become_quiet()
         assert self.follower.failures == []
@@ -226,7 +199,7 @@ class SpotLife(Life):
         if follower.fills != trades:
             found.append(f"fills told and done: {follower.fills}, {trades}")
         if self.private:
-            found += self.wrong_account(self.view.open_orders(), self.view.balances)
+            found += self.wrong_account(self.orders.open_orders(), self.balances.balances)
         return found
 
     def wrong_account(self, orders: Orders, balances: Mapping[str, Decimal | None]) -> list[str]:
