@@ -115,6 +115,11 @@ class UnifiedLife(DerivativesLife):
 
     ws: UnifiedWSClient
 
+    def __init__(self) -> None:
+        super().__init__()
+        for channel in self.views_of:
+            self.follow(channel)
+
     async def arrive(self) -> None:
         emulator = self.emulator
         options: dict[str, Any] = {
@@ -179,6 +184,11 @@ class UnifiedLife(DerivativesLife):
     @rule(channel=st.sampled_from(["book", "level3", "executions", "balances", "ticker"]), times=st.integers(1, 2))
     def lose_frames(self, channel: str, times: int) -> None:
         self.emulator.lose_frames(channel, times, "unified")
+
+    @rule(side=st.sampled_from(["buy", "sell"]), lots=st.integers(1, 5), times=st.integers(1, 2))
+    def lose_what_an_order_does(self, side: Any, lots: int, times: int) -> None:
+        self.emulator.lose_frames("executions", times, "unified")
+        self.place_order(side=side, away=0, lots=lots)
 
     def move_money(self) -> None:
         self.emulator.deposit("USD", "100")
