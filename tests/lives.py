@@ -1,8 +1,8 @@
 """What happens between a user, an exchange and the connections between them, whatever is spoken on these.
 
 A machine subscribes, unsubscribes, trades, and lets connections break in every way that the emulator knows. After each
-quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and
-every fill must have been told once. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
+quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and no
+fill may be missing. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
 many such lives are led.
 """
 
@@ -14,25 +14,23 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from kraken.emulator import Emulator
 from kraken.exceptions import KrakenError
+from kraken.runtime import Level3Book
 from kraken.runtime.errors import ConnectionLost, ExchangeError, NotSent, ReplyLost
 from kraken.runtime.websocket import Stream, WebSocketClient
-from kraken.runtime.websocket.account import FillReported, KeptAccount, RecoveryFailed
 from kraken.runtime.websocket.books import BooksClient
 from kraken.runtime.websocket.stream import SlowConsumer
 
 from .simulated import SimulatedLoop
-
-K = TypeVar("K", bound=KeptAccount[Any, Any, Any])
 
 SMALL = 40
 """Items that may wait in a stream that is read too slowly."""
@@ -67,6 +65,12 @@ some_symbols = of_life(lambda life: st.lists(st.sampled_from(life.symbols), min_
 some_server = of_life(lambda life: st.sampled_from(life.servers))
 
 
+def option_of(parameters: Mapping[str, Any]) -> int | None:
+    """The length of candles or the depth of a book, if there is one."""
+    option: int | None = parameters.get("interval", parameters.get("depth"))
+    return option
+
+
 def led(life: type[Life]) -> Any:
     """A test that leads such lives."""
     test = life.TestCase
@@ -74,6 +78,35 @@ def led(life: type[Life]) -> Any:
         max_examples=int(os.environ.get("KRAKEN_MODEL_EXAMPLES", "20")), stateful_step_count=30, deadline=None
     )
     return test
+
+
+class ExecutionsView:
+    """Orders and fills as the channel `executions` tells them."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.fills: set[str] = set()
+
+    def take(self, message: Any) -> None:
+        is_snapshot = message.type == "snapshot"
+        if is_snapshot:
+            self.orders.clear()
+        for row in message.data:
+            is_fill = row.exec_type == "trade"
+            if is_fill:
+                self.fills.add(row.exec_id)
+            # A fill in a snapshot is of the past: how its order stands now is told by the order's own row.
+            if not (is_fill and is_snapshot):
+                told = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
+                self.orders.setdefault(row.order_id, {}).update(told)
+
+    def open_orders(self) -> Orders:
+        live = ("pending_new", "new", "partially_filled")
+        return {
+            order_id: (order["side"], order["order_qty"], order["cum_qty"], order["limit_price"])
+            for order_id, order in self.orders.items()
+            if order["order_status"] in live
+        }
 
 
 class Reader:
@@ -102,38 +135,6 @@ class Reader:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._stream.aclose()
-
-
-class Follower(Generic[K]):
-    """Follows an account, and counts the fills that it tells."""
-
-    def __init__(self, account: K, fill_id: str) -> None:
-        self.account = account
-        self.fills: Counter[str] = Counter()
-        self.failures: list[RecoveryFailed] = []
-        self._fill_id = fill_id
-        self._task = asyncio.ensure_future(self._follow())
-
-    async def _follow(self) -> None:
-        while True:
-            with suppress(SlowConsumer):
-                async for event in self.account:
-                    if isinstance(event, FillReported):
-                        self.fills[getattr(event.fill, self._fill_id)] += 1
-                    elif isinstance(event, RecoveryFailed):
-                        self.failures.append(event)
-
-    def unlike(self, fills: Iterable[str]) -> list[str]:
-        """What is not as it must be when these fills were done."""
-        found = []
-        if not self.account.current or self.account.recovering:
-            found.append(f"the account is not up to date: {self.account}")
-        done = Counter(fills)
-        return found if self.fills == done else [*found, f"fills told and done: {self.fills}, {done}"]
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
 
 
 class Life(RuleBasedStateMachine):
@@ -165,7 +166,6 @@ class Life(RuleBasedStateMachine):
     """The client that public channels are subscribed with."""
     books: Mapping[str, BooksClient[Any]]
     """The clients that keep books, by kind."""
-    follower: Follower[Any]
 
     def __init__(self) -> None:
         super().__init__()
@@ -263,8 +263,7 @@ class Life(RuleBasedStateMachine):
 
     def listen_to(self, channel: str, symbols: list[str], parameters: Mapping[str, Any]) -> None:
         stream = getattr(self.ws, channel)(**{self.each: symbols}, **parameters).buffer(size=SMALL)
-        option = next(iter(parameters.values()), None)
-        self.read(stream, {(channel, symbol, option) for symbol in symbols}, lambda _message: None)
+        self.read(stream, {(channel, symbol, option_of(parameters)) for symbol in symbols}, lambda _message: None)
 
     @rule(symbols=some_symbols, channel=st.sampled_from(["ticker", "trade", "book"]))
     def subscribe(self, symbols: list[str], channel: str) -> None:
@@ -416,7 +415,6 @@ class Life(RuleBasedStateMachine):
             await asyncio.sleep(0.25)
         errors = [error for reader in self.readers for error in reader.errors if not isinstance(error, HEALABLE)]
         assert errors == []
-        assert self.follower.failures == [], self.follower.failures
         self.troubled = self.connect_fault = False
 
     async def touch(self) -> None:
@@ -439,12 +437,9 @@ class Life(RuleBasedStateMachine):
         streams = frozenset[Wanted]().union(*(reader.wanted for reader in self.readers))
         wanted = Counter[Wanted]([*streams, *((kind, symbol, self.depth) for kind, symbol in self.kept)])
         wanted.update(self.standing())
-        live = Counter(
-            (each.channel, each.symbol, each.options.get("interval", each.options.get("depth")))
-            for each in self.emulator.subscriptions
-        )
+        live = Counter((each.channel, each.symbol, option_of(each.options)) for each in self.emulator.subscriptions)
         claimed = Counter(
-            (each["channel"], symbol, each.get("interval", each.get("depth")))
+            (each["channel"], symbol, option_of(each))
             for client in self.clients
             for session in client._sessions.values()
             for each in session.live()
@@ -475,7 +470,12 @@ class Life(RuleBasedStateMachine):
     def is_true(self, book: Any, symbol: str) -> bool:
         """Whether a book is right, digit for digit."""
         levels = [[(level.price, level.qty) for level in side] for side in (book.bids(), book.asks())]
-        return str(levels) == str([*self.true_sides(symbol)])
+        right = str(levels) == str([*self.true_sides(symbol)])
+        if right and isinstance(book, Level3Book):
+            orders = self.emulator.book_orders(symbol, self.depth)
+            shown = [[tuple(each[:3]) for each in side] for side in (book.bid_orders(), book.ask_orders())]
+            right = str(shown) == str([[tuple(each) for each in side] for side in orders])
+        return right
 
     # ------------------------------------------------------------------ the end
 
@@ -490,7 +490,6 @@ class Life(RuleBasedStateMachine):
 
     async def leave(self) -> None:
         """End everything."""
-        await self.follower.close()
         tasks = [*self.tasks, *self.kept.values()]
         for task in tasks:
             task.cancel()

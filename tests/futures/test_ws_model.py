@@ -5,35 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from kraken.emulator.instruments import Instruments
-from kraken.emulator.orders import Event, OrderChanged
 from kraken.emulator.wire import plain
 from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWSClient
-from kraken.futures.messages import AccountBalances, AccountOrder, Fill, OpenOrder, OpenPosition
 from kraken.runtime.websocket import WebSocketClient
-from kraken.runtime.websocket.account import DerivativesAccount
 
-from ..lives import Follower, Life, Orders, Reader, Wanted, led, some_symbols
+from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
+from ..lives import Orders, Wanted, led, some_symbols
 
-ASSETS = Instruments().assets
-Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, OpenPosition]
 HEARTBEAT: Wanted = ("heartbeat", None, None)
 """What every connection subscribes on which something is subscribed."""
-
-
-class View(Protocol):
-    """What one private feed tells of the account."""
-
-    def take(self, message: Any) -> None:
-        """Take a message of the feed."""
-
-    def unlike(self, life: FuturesLife) -> list[str]:
-        """In what it differs from the truth."""
 
 
 class Fills:
@@ -46,9 +31,7 @@ class Fills:
         self.told |= {fill.fill_id for fill in message.fills}
 
     def unlike(self, life: FuturesLife) -> list[str]:
-        if self.told == life.fills:
-            return []
-        return [f"fills are lost: {life.fills - self.told}, or were never: {self.told - life.fills}"]
+        return unlike_fills(self.told, life)
 
 
 class OpenOrders:
@@ -61,14 +44,10 @@ class OpenOrders:
         if message.snapshot:
             self.orders.clear()
         for order in message.orders if message.snapshot else filter(None, [message.order]):
-            self.orders[order.order_id] = self.row(order)
+            side = "sell" if order.direction else "buy"
+            self.orders[order.order_id] = (order.instrument, side, order.qty, order.filled, order.limit_price)
         if not message.snapshot and message.is_cancel:
             self.orders.pop(message.order_id, None)
-
-    @staticmethod
-    def row(order: OpenOrder | AccountOrder) -> tuple[Any, ...]:
-        side = "sell" if order.direction else "buy"
-        return order.instrument, side, order.qty, order.filled, order.limit_price
 
     def unlike(self, life: FuturesLife) -> list[str]:
         names = ("symbol", "side", "unfilledSize", "filledSize", "limitPrice")
@@ -117,22 +96,20 @@ class Positions:
         return [] if self.sizes == true else [f"positions are wrong: {self.sizes} in place of {true}"]
 
 
-VIEWS: Mapping[str, type[View]] = {
-    "fills": Fills,
-    "open_orders": OpenOrders,
-    "balances": Balances,
-    "open_positions": Positions,
-}
-
-
-class FuturesLife(Life):
+class FuturesLife(DerivativesLife):
     """A life with Derivatives WebSocket v1, and with REST for orders."""
 
-    symbols = ("PF_XBTUSD", "PI_XBTUSD", "PF_SOLUSD")
     servers = ("futures",)
+    private_server = "futures"
+    views_of: ClassVar[Mapping[str, type[View]]] = {
+        "fills": Fills,
+        "open_orders": OpenOrders,
+        "balances": Balances,
+        "open_positions": Positions,
+    }
     each = "product_ids"
     methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
-    operations = ("sendOrder", "cancelOrder", "editOrderSpring", "getOrderStatus", "getFills")
+    operations = ("sendOrder", "cancelOrder", "editOrderSpring")
     nonsense_of = (
         '{"feed":"book","product_id":"PF_X',
         "[]",
@@ -147,44 +124,21 @@ class FuturesLife(Life):
     nobody = "00000000-0000-4000-8000-000000000000"
 
     ws: FuturesWSClient
-    other: FuturesWSClient
-    """For the private feeds as they are: a stream that joins a live subscription gets no snapshot of its own."""
-    follower: Follower[Kept]
     rest: FuturesAsyncClient
 
     async def arrive(self) -> None:
         emulator, timing = self.emulator, self.loop.timing(self.chance.random)
         own: dict[str, Any] = {"key": emulator.futures_key, "secret": emulator.futures_secret}
         self.rest = FuturesAsyncClient(**own, url=emulator.futures_url, clock=self.loop.time)
-        where: dict[str, Any] = {"url": emulator.futures_ws_url, "rest_url": emulator.futures_url, "timing": timing}
-        self.ws = FuturesWSClient(**own, **where)
-        self.other = FuturesWSClient(**own, no_public=True, **where)
+        self.ws = FuturesWSClient(**own, url=emulator.futures_ws_url, timing=timing)
         self.books = {"book": FuturesOrderBookClient(url=emulator.futures_ws_url, timing=timing)}
-        self.views: dict[str, View] = {}
-        self.fills: set[str] = set()
-        emulator.listen(self.note_fill, "futures")
         await asyncio.gather(*(client.start() for client in self.clients))
-        self.follower = Follower(await self.ws.account().open(), "fill_id")
-
-    def note_fill(self, event: Event) -> None:
-        if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:
-            self.fills.add(event.fill.id)
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
-        return self.ws, self.other, *self.books.values()
+        return self.ws, *self.books.values()
 
     # ------------------------------------------------------------------ what the user does
-
-    @rule(feed=st.sampled_from(list(VIEWS)))
-    def follow(self, feed: str) -> None:
-        if feed not in self.views:
-            view = self.views[feed] = VIEWS[feed]()
-            self.read(getattr(self.other, feed)(), [(feed, None, None)], view.take)
-
-    def left(self, reader: Reader) -> None:
-        for feed, *_ in reader.wanted:
-            self.views.pop(feed, None)
 
     async def place(self, side: Any, quantity: Decimal, price: Decimal) -> str:
         sent = await self.rest.order_management.send_order(
@@ -202,18 +156,10 @@ class FuturesLife(Life):
 
     # ------------------------------------------------------------------ what the exchange does
 
-    @rule(symbols=some_symbols, times=st.integers(1, 60))
-    def trade(self, symbols: list[str], times: int) -> None:
-        for symbol in symbols:
-            self.emulator.tick(times, symbol)
-        self.turn()
-
     @rule()
     def expire_challenges(self) -> None:
         self.troubled = True
         self.emulator.expire_challenges()
-        # A second challenge that is refused at once would be told to the user, and rightly.
-        self.turn(1)
 
     @rule(symbols=some_symbols, times=st.integers(1, 3))
     def poison(self, symbols: list[str], times: int) -> None:
@@ -224,41 +170,14 @@ class FuturesLife(Life):
     def lose_frames(self, channel: str, times: int) -> None:
         self.emulator.lose_frames(channel, times, "futures")
 
-    def end_silence(self) -> None:
-        # Orders and fills are not numbered: who has kept some back does not go on as if nothing was missing.
-        if self.silent:
-            self.emulator.drop_connections("futures")
-        super().end_silence()
-
     # ------------------------------------------------------------------ what must be so
 
     def true_sides(self, symbol: str) -> Any:
         return [[tuple(map(_on_the_wire, level)) for level in side] for side in super().true_sides(symbol)]
 
-    def true_orders(self) -> dict[str, Any]:
-        """All open orders, as REST shows them."""
-        found = self.emulator.futures_orders.items()
-        return {name: each["order"] for name, each in found if each["status"] in ("ENTERED_BOOK", "TRIGGER_PLACED")}
-
-    def alive(self) -> Mapping[str, str]:
-        return {name: order["side"] for name, order in self.true_orders().items()}
-
     def unclaimed(self) -> Sequence[Wanted]:
         sessions = [session for client in self.clients for session in client._sessions.values()]
         return [HEARTBEAT for session in sessions if any(session.live())]
-
-    def unlike_account(self) -> list[str]:
-        account = self.follower.account
-        held, orders, positions = Balances(), OpenOrders(), Positions()
-        if account.current:
-            held.take(account.balances)
-        orders.orders = {name: OpenOrders.row(order) for name, order in account.orders.items()}
-        positions.sizes = {name: position.balance for name, position in account.positions.items()}
-        views: list[View] = [held, orders, positions, *self.views.values()]
-        return self.follower.unlike(self.fills) + [found for view in views for found in view.unlike(self)]
-
-    def standing(self) -> Sequence[Wanted]:
-        return [(feed, None, None) for feed in VIEWS]
 
     async def leave(self) -> None:
         await super().leave()

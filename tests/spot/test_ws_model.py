@@ -3,65 +3,69 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from kraken.emulator.instruments import Instruments
-from kraken.runtime import Level3Book
 from kraken.runtime.websocket import WebSocketClient
-from kraken.runtime.websocket.account import Account
+from kraken.runtime.websocket.account import Account, FillReported, RecoveryFailed
+from kraken.runtime.websocket.stream import SlowConsumer
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
 from kraken.spot.messages import AccountBalance, AccountOrder, Balance, Execution
 
-from ..lives import Follower, Life, Orders, Wanted, led, some_symbols
+from ..lives import ExecutionsView, Life, Orders, Wanted, led, some_symbols
 from .sockets import addresses
 
 ASSETS = {asset.name: asset.symbol for asset in Instruments().assets.values() if asset.of is None}
-Kept = Account[AccountOrder, Execution, AccountBalance, Balance]
 PRIVATE: list[Wanted] = [("executions", None, None), ("balances", None, None)]
 """What an account subscribes."""
 
 
-class AccountView:
-    """Orders and balances as the two private channels tell them."""
+class BalancesView:
+    """Balances as the channel `balances` tells them."""
 
     def __init__(self) -> None:
-        self.orders: dict[str, dict[str, Any]] = {}
         self.balances: dict[str, Decimal] = {}
 
-    def take_executions(self, message: Any) -> None:
+    def take(self, message: Any) -> None:
         if message.type == "snapshot":
-            self.orders.clear()
-        for row in message.data:
-            told = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
-            self.orders.setdefault(row.order_id, {}).update(told)
+            self.balances.clear()
+        self.balances |= {row.asset: row.balance for row in message.data}
 
-    def take_balances(self, message: Any) -> None:
-        if message.type == "snapshot":
-            self.balances = {row.asset: row.balance for row in message.data}
-        else:
-            self.balances |= {row.asset: row.balance for row in message.data}
+
+class Follower:
+    """Follows an account, and counts the fills that it tells."""
+
+    def __init__(self, account: Account[AccountOrder, Execution, AccountBalance, Balance]) -> None:
+        self.account = account
+        self.fills: Counter[str | None] = Counter()
+        self.failures: list[RecoveryFailed] = []
+        self.task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(SlowConsumer):
+                async for event in self.account:
+                    if isinstance(event, FillReported):
+                        self.fills[event.fill.exec_id] += 1
+                    elif isinstance(event, RecoveryFailed):
+                        self.failures.append(event)
 
     def open_orders(self) -> Orders:
-        live = ("pending_new", "new", "partially_filled")
         return {
-            order_id: (order["side"], order["order_qty"], order["cum_qty"], order["limit_price"])
-            for order_id, order in self.orders.items()
-            if order["order_status"] in live
+            order_id: (order.side, order.order_qty, order.cum_qty, order.limit_price)
+            for order_id, order in self.account.orders.items()
         }
 
-
-def open_orders(account: Kept) -> Orders:
-    """Open orders as the account has them."""
-    return {
-        order_id: (order.side, order.order_qty, order.cum_qty, order.limit_price)
-        for order_id, order in account.orders.items()
-    }
+    @property
+    def balances(self) -> dict[str, Decimal | None]:
+        return {asset: balance.balance for asset, balance in self.account.balances.items()}
 
 
 class SpotLife(Life):
@@ -89,7 +93,7 @@ class SpotLife(Life):
     ws: SpotWSClient
     other: SpotWSClient
     """For the private channels as they are: a stream that joins a live subscription gets no snapshot of its own."""
-    follower: Follower[Kept]
+    follower: Follower
     private = False
 
     async def arrive(self) -> None:
@@ -97,9 +101,9 @@ class SpotLife(Life):
         self.ws = SpotWSClient(**options)
         self.other = SpotWSClient(no_public=True, **options)
         self.books = {"book": SpotOrderBookClient(10, **options), "level3": SpotLevel3BookClient(10, **options)}
-        self.view = AccountView()
+        self.orders, self.balances = ExecutionsView(), BalancesView()
         await asyncio.gather(*(client.start() for client in self.clients))
-        self.follower = Follower(await self.ws.account().open(), "exec_id")
+        self.follower = Follower(await self.ws.account().open())
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
@@ -119,13 +123,13 @@ class SpotLife(Life):
     def subscribe_private_channels(self) -> None:
         self.private = True
         orders, balances = PRIVATE
-        self.read(self.other.executions(), [orders], self.view.take_executions)
-        self.read(self.other.balances(), [balances], self.view.take_balances)
+        self.read(self.other.executions(), [orders], self.orders.take)
+        self.read(self.other.balances(), [balances], self.balances.take)
 
     @precondition(lambda self: self.readers)
     @rule(number=st.integers(0, 99))
     def unsubscribe(self, number: int) -> None:
-        # What the view has is compared with the truth from then on, so its channels stay.
+        # What the views have is compared with the truth from then on, so its channels stay.
         if self.readers[number % len(self.readers)].wanted.isdisjoint(PRIVATE):
             super().unsubscribe(number)
 
@@ -181,21 +185,21 @@ class SpotLife(Life):
     def standing(self) -> Sequence[Wanted]:
         return PRIVATE
 
-    def is_true(self, book: Any, symbol: str) -> bool:
-        right = super().is_true(book, symbol)
-        if right and isinstance(book, Level3Book):
-            orders = self.emulator.book_orders(symbol, self.depth)
-            shown = [[tuple(each[:3]) for each in side] for side in (book.bid_orders(), book.ask_orders())]
-            right = str(shown) == str([[tuple(each) for each in side] for side in orders])
-        return right
+    async def become_quiet(self) -> None:
+        await super().become_quiet()
+        assert self.follower.failures == []
 
     def unlike_account(self) -> list[str]:
-        account = self.follower.account
-        balances = {asset: balance.balance for asset, balance in account.balances.items()}
-        trades = [trade for order in self.emulator.orders.values() for trade in order.get("trades", ())]
-        found = self.follower.unlike(trades) + self.wrong_account(open_orders(account), balances)
+        found: list[str] = []
+        follower = self.follower
+        if not follower.account.current or follower.account.recovering:
+            found.append(f"the account is not up to date: {follower.account}")
+        found += self.wrong_account(follower.open_orders(), follower.balances)
+        trades = Counter(trade for order in self.emulator.orders.values() for trade in order.get("trades", ()))
+        if follower.fills != trades:
+            found.append(f"fills told and done: {follower.fills}, {trades}")
         if self.private:
-            found += self.wrong_account(self.view.open_orders(), self.view.balances)
+            found += self.wrong_account(self.orders.open_orders(), self.balances.balances)
         return found
 
     def wrong_account(self, orders: Orders, balances: Mapping[str, Decimal | None]) -> list[str]:
@@ -212,6 +216,11 @@ class SpotLife(Life):
         if balances != true_balances:
             found.append(f"balances are wrong: {balances} in place of {true_balances}")
         return found
+
+    async def leave(self) -> None:
+        self.follower.task.cancel()
+        await asyncio.gather(self.follower.task, return_exceptions=True)
+        await super().leave()
 
 
 TestLife = led(SpotLife)

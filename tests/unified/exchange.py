@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from kraken.runtime.websocket import OrderBookClient
 from kraken.unified import UnifiedOrderBookClient, UnifiedWSClient
 
 from ..runtime.websocket.fake import KEY, SECRET, Exchange, FakeTime, Impatient
 
-DERIVATIVES = "derivatives"
+DERIVATIVES: Final = "derivatives"
 
 
 class Client(UnifiedWSClient):
