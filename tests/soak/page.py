@@ -7,7 +7,6 @@ import platform
 from collections.abc import Iterable, Mapping
 
 from .soak import Run
-from .spot_world import EVERY
 
 HEAD = """# Soak
 
@@ -26,6 +25,8 @@ and everything that it shows and tells is compared with what was true.
   nothing among the ten best prices, which are all that the exchange's checksum covers.
 - Every fill of the account must be told once, also those that happened while there was no connection.
 - In the end the trouble stops. Then all books, open orders and balances must be the exchange's.
+- Derivatives WebSocket v1 tells a book one level at a time, so every state between two such messages counts as true.
+- Orders and fills of Derivatives WebSocket v1 have no numbers: a frame of these is lost only together with its connection.
 - One stream is never read, so that its buffer is full all the time.
 - `python -m tests.soak --help` tells what can be chosen: the simulated time, and the seed that the market, the trouble
   and the user follow. Two runs with one seed differ in details, because threads and sockets keep their own order.
@@ -66,7 +67,7 @@ def _section(name: str, run: Run) -> str:
         "**Differences in the end**": len(run.differences),
         "What the client gave up": len(run.failures),
     }
-    trouble = [(what, f"{EVERY[what]:g} s", times) for what, times in sorted(world["happened"].items())]
+    trouble = [(what, f"{world['every'][what]:g} s", times) for what, times in sorted(world["happened"].items())]
     heard = sorted(run.events.items())
     sizes = [(f"{each.minute:g}", f"{each.megabytes:.1f}", each.blocks) for each in memory]
     return "\n".join(

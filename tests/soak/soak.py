@@ -19,8 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..simulated import SimulatedLoop
+from .futures_user import FuturesUser
+from .futures_world import FuturesWorld
 from .spot_user import SpotUser
 from .spot_world import SpotWorld
+from .user import User
+from .world import World
 
 PATIENCE = 600
 """Simulated seconds after which, in the end, everything must be well."""
@@ -67,7 +71,13 @@ class _Worlds(BaseManager):
     """Makes exchanges in another process."""
 
 
-_Worlds.register("SpotWorld", SpotWorld)
+PRODUCTS: dict[str, tuple[type[User], type[World]]] = {
+    "Spot": (SpotUser, SpotWorld),
+    "Futures": (FuturesUser, FuturesWorld),
+}
+"""Who lives in which world."""
+for _name, (_, _world) in PRODUCTS.items():
+    _Worlds.register(_name, _world)
 
 
 @contextmanager
@@ -76,17 +86,24 @@ def _worlds() -> Iterator[Any]:
         yield manager
 
 
-def spot(seconds: float, seed: int) -> Run:
-    """Let a user of Spot live for some simulated seconds."""
+def soak(product: str, seconds: float, seed: int) -> Run:
+    """Let a user of a product live for some simulated seconds.
+
+    Args:
+        product: One of `PRODUCTS`.
+        seconds: How many.
+        seed: What happens, and what the user does.
+    """
     with _worlds() as worlds:
-        world = worlds.SpotWorld(seed)
-        user: SpotUser
+        make, _ = PRODUCTS[product]
+        world = getattr(worlds, product)(seed)
+        user: User
 
         def advance(now: int) -> None:
             world.advance(now, *user.take())
 
         loop = SimulatedLoop(advance)
-        user = SpotUser(loop, world.start(), seed)
+        user = make(loop, world.start(), seed)
         try:
             return loop.run_until_complete(_live(loop, world, user, seconds))
         finally:
@@ -95,7 +112,7 @@ def spot(seconds: float, seed: int) -> Run:
             world.stop()
 
 
-async def _live(loop: SimulatedLoop, world: Any, user: SpotUser, seconds: float) -> Run:
+async def _live(loop: SimulatedLoop, world: Any, user: User, seconds: float) -> Run:
     began = time.monotonic()
     await user.start()
     world.begin()
@@ -114,7 +131,7 @@ async def _live(loop: SimulatedLoop, world: Any, user: SpotUser, seconds: float)
     )
 
 
-def _differences(world: Any, user: SpotUser) -> list[str]:
+def _differences(world: Any, user: User) -> list[str]:
     state = user.state()
     world.judge(*user.take())
     return ["the account is not up to date"] if state is None else list(world.differences(*state))
