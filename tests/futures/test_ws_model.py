@@ -144,6 +144,7 @@ class FuturesLife(Life):
         '{"feed":"ticker","product_id":5}',
     )
     lot = Decimal("0.01")
+    forgets = True
     nobody = "00000000-0000-4000-8000-000000000000"
 
     ws: FuturesWSClient
