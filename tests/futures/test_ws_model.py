@@ -166,7 +166,7 @@ class FuturesLife(DerivativesLife):
         for symbol in symbols:
             self.emulator.skip_sequence(symbol, times)
 
-    @rule(channel=st.sampled_from(["book", "balances", "ticker", "heartbeat"]), times=st.integers(1, 2))
+    @rule(channel=st.sampled_from(["book", "ticker", "heartbeat"]), times=st.integers(1, 2))
     def lose_frames(self, channel: str, times: int) -> None:
         self.emulator.lose_frames(channel, times, "futures")
 

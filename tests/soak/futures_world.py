@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 from kraken.emulator.instruments import Instruments
 from kraken.emulator.wire import plain
@@ -21,6 +22,8 @@ class FuturesWorld(World):
     their connection only."""
 
     product = "futures"
+    # All connections come in at one door, so each of these hits all of them.
+    every: ClassVar[Mapping[str, float]] = {**World.every, "cut": 12}
     servers = ("futures",)
     losable = ("book", "heartbeat")
     nonsense = ('{"feed":"book","prod', b"\x00\x01", "null", '{"feed":"news","data":[]}', "{}")
@@ -61,6 +64,8 @@ class FuturesWorld(World):
                     del side[price]
                 self._take_down(symbol)
         self._take_down(symbol)
+        # Levels that go are told in the order of the book, which changing the old one does not keep.
+        self._sides[symbol] = now
 
     def _take_down(self, symbol: str) -> None:
         bids, asks = self._sides[symbol]

@@ -27,6 +27,8 @@ and everything that it shows and tells is compared with what was true.
 - In the end the trouble stops. Then all books, open orders and balances must be the exchange's.
 - Derivatives WebSocket v1 tells a book one level at a time, so every state between two such messages counts as true.
 - Orders and fills of Derivatives WebSocket v1 have no numbers: a frame of these is lost only together with its connection.
+- Futures REST tells for five seconds only how an order ended. When a gap was longer, the client says so
+  (`RecoveryFailed` without `fills`); that is counted below as `EndsForgotten`, and no failure of the client.
 - One stream is never read, so that its buffer is full all the time.
 - `python -m tests.soak --help` tells what can be chosen: the simulated time, and the seed that the market, the trouble
   and the user follow. Two runs with one seed differ in details, because threads and sockets keep their own order.

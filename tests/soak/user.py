@@ -37,6 +37,8 @@ class User(ABC):
 
     sizes: ClassVar[Mapping[str, str]]
     """Quantity of an order of each symbol."""
+    forgets: ClassVar[bool] = False
+    """Whether the exchange tells for some seconds only how an order has ended."""
     fill_id: ClassVar[str]
     """What an id of a fill is called."""
 
@@ -110,8 +112,10 @@ class User(ABC):
 
     def _count(self, event: Event) -> None:
         if isinstance(event, COUNTED):
-            name = type(event).__name__
-            self.events[name] = self.events.get(name, 0) + 1
+            self._note(type(event).__name__)
+
+    def _note(self, name: str) -> None:
+        self.events[name] = self.events.get(name, 0) + 1
 
     # ------------------------------------------------------------------ what is seen
 
@@ -155,8 +159,10 @@ class User(ABC):
                 async for event in self._account:
                     if isinstance(event, FillReported):
                         self._fills.append((getattr(event.fill, self.fill_id), event.missed))
-                    elif isinstance(event, RecoveryFailed):
+                    elif isinstance(event, RecoveryFailed) and (event.fills or not self.forgets):
                         self.failures.append(str(event))
+                    elif isinstance(event, RecoveryFailed):
+                        self._note("EndsForgotten")
 
     # ------------------------------------------------------------------ what is done
 
