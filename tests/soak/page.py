@@ -30,6 +30,8 @@ and everything that it shows and tells is compared with what was true.
 - Futures REST tells for five seconds only how an order ended. When a gap was longer, the client says so
   (`RecoveryFailed` without `fills`); that is counted below as `EndsForgotten`, and no failure of the client.
 - One stream is never read, so that its buffer is full all the time.
+- `make soak` runs Spot. Futures runs with `python -m tests.soak --products Futures`; it is not clean yet (a few states
+  of books that the record does not have, cause unknown), so its figures are not published here.
 - `python -m tests.soak --help` tells what can be chosen: the simulated time, and the seed that the market, the trouble
   and the user follow. Two runs with one seed differ in details, because threads and sockets keep their own order.
 """
