@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -90,7 +91,7 @@ RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits between those tries."""
 
 
-class KeptAccount(Generic[Order, Fill, Events]):
+class KeptAccount(ABC, Generic[Order, Fill, Events]):
     """What the accounts of all products have in common: orders and fills, life, and how they recover from gaps.
 
     A subclass adds feeds to `_feeds`, which take what they tell, and says what belongs to the present state.
@@ -294,13 +295,13 @@ class KeptAccount(Generic[Order, Fill, Events]):
         current = [AccountCurrent()] if self.current else []
         return [*orders, *self._held(), *current]
 
+    @abstractmethod
     def _buffer(self, size: int) -> Events:
         """A new iterator."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _held(self) -> Iterator[Any]:
         """What there is besides orders, as events."""
-        raise NotImplementedError
 
     def _tell(self, event: Any, *, spare: bool = False) -> None:
         for listener in list(self._listeners):

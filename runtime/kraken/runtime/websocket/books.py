@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
+from abc import ABC, abstractmethod
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
@@ -35,7 +36,7 @@ RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits before a book that keeps failing is subscribed again; the first time is at once."""
 
 
-class BooksClient(WebSocketClient, Generic[B]):
+class BooksClient(ABC, WebSocketClient, Generic[B]):
     """Keeps the order books of any number of symbols.
 
     A book is valid from its snapshot on. When an update does not fit, that symbol alone is emptied, marked invalid and
@@ -52,9 +53,9 @@ class BooksClient(WebSocketClient, Generic[B]):
         self._keeper: _Keeper[B] = _Keeper(self, self._notify)
         self._recoveries: set[asyncio.Task[None]] = set()
 
+    @abstractmethod
     def _new_book(self, pair: str) -> B:
         """An empty book."""
-        raise NotImplementedError
 
     def _subscription(self, pairs: list[str]) -> dict[str, Any]:
         """What the books of these symbols are subscribed with."""
