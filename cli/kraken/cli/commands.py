@@ -1,19 +1,15 @@
-"""What all commands stand on: they are imported when they are used, and end with a line and an exit code."""
+"""What all commands stand on: groups whose commands are imported when they are used, and what a failure becomes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 import click
 
-from kraken.runtime.errors import CredentialsError, InvalidRequest, KrakenError
-
 __all__ = ["Failed", "Lazy", "LazyGroup", "Refused"]
-
-_INTERRUPTED = 130
-"""What shells report for a process that was interrupted."""
 
 
 class Failed(click.ClickException):
@@ -35,6 +31,8 @@ class Lazy(NamedTuple):
     """Where it is: `module:attribute`."""
     help: str
     """Its line in the list of commands."""
+    section: str = "Commands"
+    """The heading under which it is listed."""
 
 
 class LazyGroup(click.Group):
@@ -52,34 +50,41 @@ class LazyGroup(click.Group):
         self._lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._lazy})
+        return [*self._lazy, *(name for name in super().list_commands(ctx) if name not in self._lazy)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = self._lazy.get(cmd_name)
-        if entry is None:
-            return super().get_command(ctx, cmd_name)
+        return super().get_command(ctx, cmd_name) if entry is None else self.load(ctx, cmd_name, entry)
+
+    def load(self, ctx: click.Context, name: str, entry: Lazy) -> click.Command:  # noqa: ARG002
+        """Import a command."""
         module, _, attribute = entry.target.partition(":")
         return cast("click.Command", getattr(import_module(module), attribute))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
+            ctx.fail(no_such("command", name, self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._short_help(ctx, name)) for name in self.list_commands(ctx)])
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            entry = self._lazy.get(name) or Lazy("", self._short_help(ctx, name))
+            sections.setdefault(entry.section, []).append((name, entry.help))
+        for section, rows in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(rows)
 
     def _short_help(self, ctx: click.Context, name: str) -> str:
-        if name in self._lazy:
-            return self._lazy[name].help
         command = super().get_command(ctx, name)
         return command.get_short_help_str() if command else ""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KrakenError as error:
-            kind = Refused if isinstance(error, CredentialsError | InvalidRequest) else Failed
-            raise kind(_one_line(error)) from error
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
 
-
-def _one_line(error: KrakenError) -> str:
-    return " ".join(str(error).split())
+def no_such(kind: str, given: str, known: list[str]) -> str:
+    """What to say of a name that does not exist, with the nearest ones that do."""
+    near = get_close_matches(given.lower(), known, 3, 0.5)
+    advice = f"did you mean {' or '.join(map(repr, near))}?" if near else f"allowed: {', '.join(known)}"
+    return f"no such {kind}: {given!r}; {advice}"
