@@ -35,18 +35,21 @@ class Session:
         self.settings = settings_of(ctx)
         self._emulator: Emulator | None = None
 
-    def rest(self, product: str, *, signed: bool) -> Any:
+    def rest(self, product: str, *, signed: bool, host: str = "") -> Any:
         """A blocking REST client: `SpotClient` or `FuturesClient`.
 
         Args:
             product: `spot` or `futures`.
             signed: Whether it needs a key; public clients never have one.
+            host: Another address than Kraken's own; an emulator goes before it.
 
         Raises:
             Refused: There is no key, or it cannot be used.
         """
         client = self._class(product, "Client")
         options: dict[str, Any] = {"timeout": self.settings.timeout, **self._sandbox(product)}
+        if host:
+            options["url"] = host
         if emulator := self.emulator:
             options["url"] = emulator.spot_url if product == "spot" else emulator.futures_url
         return self._ctx.with_resource(client(*self.credentials(product, signed=signed), **options))
@@ -77,21 +80,25 @@ class Session:
         """
         if not signed:
             return Credentials()
+        found = self.key_if_any(product)
+        if not found:
+            raise Refused(f"{self._ctx.command_path} needs an API key; {self.how_to_give_a_key(product)}")
+        return found
+
+    def key_if_any(self, product: str) -> Credentials | None:
+        """The key for a product, if there is one."""
         owner = _KEY_OF[product]
         if emulator := self.emulator:
-            return (
-                Credentials(emulator.key, emulator.secret)
-                if owner == "spot"
-                else Credentials(emulator.futures_key, emulator.futures_secret)
-            )
+            of_futures = Credentials(emulator.futures_key, emulator.futures_secret)
+            return Credentials(emulator.key, emulator.secret) if owner == "spot" else of_futures
         found = find_credentials(owner, self.settings)
-        if not found.key:
-            prefix = f"KRAKEN_{owner.upper()}"
-            raise Refused(
-                f"needs an API key; store one with `kraken auth add`, set {prefix}_API_KEY and {prefix}_SECRET_KEY, or give "
-                "--api-key-file"
-            )
-        return found
+        return found if found.key else None
+
+    @staticmethod
+    def how_to_give_a_key(product: str) -> str:
+        """The ways to give a key, in words."""
+        prefix = f"KRAKEN_{_KEY_OF[product].upper()}"
+        return f"store one with `kraken auth add`, set {prefix}_API_KEY and {prefix}_SECRET_KEY, or give --api-key-file"
 
     @property
     def is_production(self) -> bool:

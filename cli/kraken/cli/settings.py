@@ -95,18 +95,19 @@ COMMON: dict[str, Common] = {
 }
 
 
-def common_options(*names: str, root: bool = False) -> list[click.Option]:
+def common_options(*names: str, root: bool = False, hidden: bool = False) -> list[click.Option]:
     """Options that write into the settings.
 
     Args:
         names: Which; all when none is named.
         root: Whether they are those of the program itself, which the environment gives, too. Behind a command's name
             it does not, or it would beat what stands before the name.
+        hidden: Whether they are not listed: groups take them, too.
     """
-    return [_option(name, COMMON[name], root) for name in names or COMMON]
+    return [_option(name, COMMON[name], root, hidden) for name in names or COMMON]
 
 
-def _option(name: str, common: Common, root: bool) -> click.Option:
+def _option(name: str, common: Common, root: bool, hidden: bool) -> click.Option:
     kind: dict[str, Any] = {"is_flag": True, "default": None} if common.flag else {"type": common.kind}
     return click.Option(
         [*common.names, name],
@@ -114,6 +115,7 @@ def _option(name: str, common: Common, root: bool) -> click.Option:
         metavar=common.metavar,
         envvar=common.environment if root and common.environment else None,
         allow_from_autoenv=False,
+        hidden=hidden,
         expose_value=False,
         callback=_remember,
         **kind,

@@ -14,6 +14,7 @@ from .account import AccountBuilder
 from .check import document_kind, find_reference
 from .ir import (
     CERTAIN,
+    Alias,
     Certainty,
     Channel,
     Example,
@@ -61,6 +62,18 @@ MODELS = {
 }
 """What models hold, by side, type and format; the rest is the model generator's own choice."""
 
+
+OPTIONS = {
+    ("boolean", ""): "boolean",
+    ("integer", ""): "integer",
+    ("number", "decimal"): "decimal",
+    ("string", "decimal"): "decimal",
+    ("string", "signed-decimal"): "decimal",
+    ("string", "relative-price"): "price",
+    ("string", "date-time"): "time",
+    ("object", ""): "json",
+}
+"""What a command line takes, by type and format; text for the rest."""
 
 IMPLIED = " Experimental."
 """Said of what is only implied."""
@@ -119,6 +132,7 @@ class Builder:
             if "x-kraken-tiers" in document.data:
                 product.tiers = document.data["x-kraken-tiers"]
                 product.limits_sources.append(document.name)
+            product.completes |= document.data.get("x-kraken-completes", {})
             if "x-kraken-end" in document.data:
                 product.end, product.lifecycle_source = document.data["x-kraken-end"], document.name
         for product in self.products.values():
@@ -272,6 +286,10 @@ class Builder:
             signing=document.data.get("x-kraken-signing", "spot"),
             binary=result.text == "bytes",
             found_by=tuple(raw.get("x-kraken-found-by", ())),
+            amount=raw.get("x-kraken-amount", ""),
+            lists=raw.get("x-kraken-lists", ""),
+            aliases=_aliases(raw),
+            rehearsal=raw.get("x-kraken-rehearsal", ""),
             source=document.name,
         )
         if rows := raw.get("x-kraken-row-errors"):
@@ -285,6 +303,10 @@ class Builder:
                 built = replace(built, outcome=outcome)
         if kind := raw.get("x-kraken-lists"):
             product.lists[kind] = (group.name, name)
+        if ticks := raw.get("x-kraken-ticks"):
+            product.ticks = {"group": group.name, "call": name, **ticks}
+        if built.danger == "withdraws" and not built.amount:
+            self._problem(document, at, f"{name}: withdraws, without x-kraken-amount", "the request field with the amount")
         self._remember_rows(document, at, raw)
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")
@@ -329,6 +351,9 @@ class Builder:
                 cost[key] for key in ("per", "pair", "parameter") if key in (cost := raw.get("x-kraken-cost", {}))
             ],
             "x-kraken-charged-as": list(raw.get("x-kraken-charged-as", {}).get("arguments", {})),
+            "x-kraken-alias": [name for alias in raw.get("x-kraken-alias", []) for name in _alias_arguments(alias)],
+            "x-kraken-rehearsal": [raw["x-kraken-rehearsal"]] if "x-kraken-rehearsal" in raw else [],
+            "x-kraken-amount": [raw["x-kraken-amount"].partition(".")[0]] if "x-kraken-amount" in raw else [],
         }
         for key, names in named.items():
             allowed = known | on_the_wire if key in ("x-kraken-cost", "x-kraken-pagination") else known
@@ -403,6 +428,7 @@ class Builder:
 
     def _field(self, document: Document, at: Pointer, wire: str, schema: Json, required: bool, place: str) -> Field:
         _, _, resolved = self._deref(document, at, schema)
+        kind, choices = self._taken(document, at, schema)
         return Field(
             name=python_name(wire, schema.get("x-kraken-name") or resolved.get("x-kraken-name")),
             wire=wire,
@@ -413,7 +439,26 @@ class Builder:
             deprecated=bool(schema.get("deprecated")),
             is_list=resolved.get("type") == "array",
             place=place,
+            kind=kind,
+            choices=choices,
         )
+
+    def _taken(self, document: Document, at: Pointer, schema: Json) -> tuple[str, tuple[str, ...]]:
+        """What a command line takes for a request field, or for one element of it, and the values that are allowed."""
+        where, source, resolved = self._deref(document, at, schema)
+        if "items" in resolved:
+            inner = self._deref(where, (*source, "items"), resolved["items"])
+            return ("json", ()) if "items" in inner[2] else self._taken(*inner)
+        for key in ("anyOf", "oneOf"):
+            if key in resolved:
+                found = [self._taken(where, (*source, key, i), item) for i, item in enumerate(resolved[key])]
+                kinds = list(dict.fromkeys(kind for kind, _ in found))
+                choices = tuple(dict.fromkeys(choice for _, each in found for choice in each))
+                return kinds[0] if len(kinds) == 1 else "text", choices if all(each for _, each in found) else ()
+        values = [resolved["const"]] if "const" in resolved else resolved.get("enum", [])
+        kind = next((kind for kind in _kinds(resolved) if kind != "null"), "any")
+        kind = OPTIONS.get((kind, resolved.get("format", "")), OPTIONS.get((kind, ""), "text"))
+        return kind, tuple(str(value) for value in values if value is not None)
 
     def _alias(self, module: ModelModule, class_name: str, fields: list[Field]) -> None:
         for field in fields:
@@ -598,6 +643,8 @@ class Builder:
             "replaced_by": raw.get("x-kraken-replaced-by", ""),
             "exclusive": _groups(raw, "x-kraken-exclusive"),
             "one_of": _groups(raw, "x-kraken-one-of"),
+            "aliases": _aliases(raw),
+            "rehearsal": raw.get("x-kraken-rehearsal", ""),
             "certainty": Certainty(**{**CERTAIN._asdict(), **raw.get("x-kraken-certainty", {})}),
         }
 
@@ -1074,6 +1121,18 @@ def _client_id_fields(key: Json | None) -> list[str]:
     if key is None:
         return []
     return [key["rows"]] if "rows" in key else [key["field"], *key["unless"]]
+
+
+def _aliases(raw: Json) -> tuple[Alias, ...]:
+    return tuple(
+        Alias(**{**alias, "arguments": tuple(map(python_name, alias.get("arguments", ())))})
+        for alias in raw.get("x-kraken-alias", ())
+    )
+
+
+def _alias_arguments(alias: Json) -> list[str]:
+    """The request fields that an alias names."""
+    return [*alias.get("arguments", ()), *alias.get("values", {}), *alias.get("defaults", {})]
 
 
 def _argument(wire: str, fields: Iterable[Field]) -> str:

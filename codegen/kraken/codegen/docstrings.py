@@ -62,7 +62,7 @@ def _assemble(summary: str, description: str, sections: list[str], facts: list[s
     return "\n".join([*lines, f"{pad}Kraken's page: {url}", pad])
 
 
-def _cost(operation: Operation) -> str:
+def cost(operation: Operation) -> str:
     """What a call is charged, in words."""
     if operation.counter == "none":
         return ""
@@ -101,7 +101,7 @@ def operation_doc(operation: Operation, indent: int) -> str:
     sections = _section("Args", [*_arguments(operation.fields), *own], indent)
     sections += _section("Returns", [("", operation.result_description)], indent)
     sections += _section("Raises", raises, indent)
-    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, _cost(operation))
+    facts = _facts(operation.permissions, operation.auth, operation.deprecated, operation.replaced_by, cost(operation))
     return _assemble(operation.summary, operation.description, sections, facts, operation.url, indent)
 
 

@@ -92,6 +92,9 @@ _SUBSCRIBED: Json = {"channel": _NAME, "subscribe": {"type": "object"}}
 COUNTERS = ("rest", "trading", "derivatives", "history")
 """Rate-limit counters that a client keeps; `trading` stands once per pair."""
 
+LISTS = ("pairs", "assets", "contracts")
+"""What can be listed as a whole."""
+
 EXTENSIONS: tuple[Extension, ...] = (
     # ------------------------------------------------------------------ documents
     Extension(
@@ -407,8 +410,57 @@ EXTENSIONS: tuple[Extension, ...] = (
     Extension(
         "x-kraken-lists",
         ("operation",),
-        _enum("pairs", "assets"),
-        "The call that lists all pairs or all assets, for finding them by any of Kraken's spellings.",
+        _enum(*LISTS),
+        "The call that lists all pairs, assets or contracts, for finding them by any of Kraken's spellings.",
+    ),
+    Extension(
+        "x-kraken-completes",
+        ("document",),
+        {
+            "type": "object",
+            "additionalProperties": _enum("pairs", "symbols", "assets", "contracts"),
+            "minProperties": 1,
+        },
+        "Request fields of the product by name, and what a shell completes them with: `pairs` by their short names, the `symbols` of the "
+        "WebSocket, `assets` or `contracts`.",
+    ),
+    Extension(
+        "x-kraken-alias",
+        ("operation", "channel"),
+        {
+            "type": "array",
+            "minItems": 1,
+            "items": _object(
+                {"name": {"type": "string", "pattern": "^[a-z][a-z-]*$"}, "help": _TEXT},
+                {
+                    "arguments": {"type": "array", "items": _NAME, "minItems": 1},
+                    "values": {"type": "object", "minProperties": 1},
+                    "defaults": {"type": "object", "minProperties": 1},
+                },
+            ),
+        },
+        "Short names on the command line: `kraken NAME`. The `arguments` that stand there without their names, the `values` of others that the "
+        "alias itself gives, and `defaults` of those that need not be given.",
+    ),
+    Extension(
+        "x-kraken-ticks",
+        ("operation",),
+        _object({"tick": _NAME}, {"argument": _NAME, "rows": _NAME, "name": _NAME}),
+        "Where the step of prices is: the field with the `tick`, in the entries of a map, or in the `rows` of the result, where `name` is the "
+        "field by which one is found; the `argument` that asks for one alone.",
+    ),
+    Extension(
+        "x-kraken-rehearsal",
+        ("operation", "channel"),
+        _NAME,
+        "The request field by which something is only checked, and not done.",
+    ),
+    Extension(
+        "x-kraken-amount",
+        ("operation",),
+        _PATH,
+        "The request field with the amount that leaves Kraken; the command line has it typed twice. Needed where `x-kraken-danger` is "
+        "`withdraws`.",
     ),
     Extension(
         "x-kraken-symbols",

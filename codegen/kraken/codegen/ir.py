@@ -42,6 +42,10 @@ class Field:
     """Whether it travels as JSON text among others that do not."""
     packed: str = ""
     """The parameter in which it travels, together with others, as JSON text."""
+    kind: str = "text"
+    """What a command line takes: `text`, `integer`, `decimal`, `boolean`, `time`, `price` or `json`."""
+    choices: tuple[str, ...] = ()
+    """What is allowed, if that can be listed."""
 
     @property
     def attribute(self) -> str:
@@ -71,6 +75,20 @@ class Example:
     response: str
     summary: str = ""
     raises: str = ""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A short name on the command line."""
+
+    name: str
+    help: str
+    arguments: tuple[str, ...] = ()
+    """Arguments that are given without their options' names."""
+    values: Json = field(default_factory=dict)
+    """Arguments that the alias itself gives."""
+    defaults: Json = field(default_factory=dict)
+    """Arguments that it gives unless they are given."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,13 @@ class Operation:
     """Whether the result is a file."""
     found_by: tuple[Json, ...] = ()
     """Where an order is looked up by its client order id."""
+    amount: str = ""
+    """The argument with the amount that leaves the account."""
+    lists: str = ""
+    """`pairs`, `assets` or `contracts` if it lists all of them."""
+    aliases: tuple[Alias, ...] = ()
+    rehearsal: str = ""
+    """The argument by which it is only checked."""
     source: str = ""
     """Name of the document."""
 
@@ -217,6 +242,9 @@ class Channel:
     deprecated: bool = False
     replaced_by: str = ""
     certainty: Certainty = CERTAIN
+    aliases: tuple[Alias, ...] = ()
+    rehearsal: str = ""
+    """The argument by which it is only checked."""
 
     @property
     def constant(self) -> str:
@@ -266,6 +294,9 @@ class Method:
     certainty: Certainty = CERTAIN
     charged_as: Operation | None = None
     """The REST operation that it is charged like."""
+    aliases: tuple[Alias, ...] = ()
+    rehearsal: str = ""
+    """The argument by which it is only checked."""
     charged_arguments: tuple[tuple[str, str], ...] = ()
     """Own names of arguments, and those they have there."""
     placed: tuple[str, ...] = ()
@@ -506,6 +537,10 @@ class Product:
     """The calls that list `pairs` and `assets`: group and name."""
     symbols: dict[str, str] = field(default_factory=dict)
     """Names of assets that the WebSocket spells otherwise."""
+    completes: dict[str, str] = field(default_factory=dict)
+    """Request fields by name, and what a shell completes them with."""
+    ticks: Json | None = None
+    """Where the step of prices is: the `group` and `call` that tell it, and the names of what is in its result."""
     sockets: dict[str, Socket] = field(default_factory=dict)
     sandbox_sockets: dict[str, str] = field(default_factory=dict)
     """Addresses of the test environment, by socket."""

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import docstrings
+from .commands import alias_fields, command_fields, command_groups
 from .ir import Account, AccountLookup, Channel, Field, Group, Method, ModelModule, Operation, Product, pascal
 from .load import Document
 from .models import message_structs, request_models, response_models
@@ -64,6 +65,8 @@ def _environment() -> Environment:
         method_fields=_method_fields,
         method_result=_method_result,
         account_fields=_account_fields,
+        command_fields=command_fields,
+        alias_fields=alias_fields,
         quoted=_quoted,
         literal=_source,
         words=lambda texts: _source(tuple(texts)),
@@ -323,6 +326,7 @@ class Renderer:
         self.products = {product.name: product for product in products}
         for product in products:
             self._product(product)
+        self._commands(products)
         if errors is not None:
             self._exceptions(errors)
         return self.files
@@ -537,6 +541,26 @@ class Renderer:
         """Which client the WebSocket client asks for what its streams do not tell."""
         own = {"client": f"{PRODUCT_NAMES[product.name]}AsyncClient", "module": ".async_client"}
         return self._token(product) or (own if product.account is not None else None)
+
+    # ------------------------------------------------------------------ the command line
+
+    def _commands(self, products: list[Product]) -> None:
+        """Tables of what the command line offers: an index, and one module per group."""
+        products = sorted(products, key=lambda product: list(PRODUCT_NAMES).index(product.name))
+        self.files["kraken/commands/py.typed"] = ""
+        for product in products:
+            self.files[f"kraken/commands/{product.name}/__init__.py"] = ""
+            for group in command_groups(product):
+                self._write(
+                    f"commands/{product.name}/{group.module}.py", "commands.py.jinja2", group.sources, group=group, products=self.products
+                )
+        self._write(
+            "commands/__init__.py",
+            "commands_index.py.jinja2",
+            [source for product in products for group in command_groups(product) for source in group.sources],
+            products=[(product, command_groups(product)) for product in products],
+            names=PRODUCT_NAMES,
+        )
 
     # ------------------------------------------------------------------ errors
 

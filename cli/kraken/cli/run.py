@@ -1,0 +1,185 @@
+"""Carrying out a command: the call, the stream or the request over the WebSocket, and what is printed of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kraken.commands import PRODUCTS
+from kraken.runtime.command import Argument, Command
+from kraken.runtime.errors import ExchangeError, KrakenError
+
+from .commands import Refused
+from .guard import ask
+from .session import Session
+
+__all__ = ["run"]
+
+
+def run(ctx: click.Context, endpoint: Command, arguments: dict[str, Any], further: Mapping[str, Any]) -> None:
+    """Carry out a command.
+
+    Args:
+        ctx: Its context.
+        endpoint: What it calls.
+        arguments: What Kraken gets.
+        further: What the command line itself was asked for: `everything`, `max_items`, `to`, `messages`,
+            `confirm_amount`.
+
+    Raises:
+        Refused: The arguments do not go together, or a question was answered with no.
+        KrakenError: The call failed.
+    """
+    _check_groups(endpoint, arguments)
+    session = Session(ctx)
+    if endpoint.danger == "trades":
+        _check_ticks(session, endpoint, arguments)
+    ask(session, endpoint, arguments, further.get("confirm_amount"))
+    if endpoint.kind == "rest":
+        _call(session, endpoint, arguments, further)
+    elif endpoint.kind == "channel":
+        asyncio.run(_stream(session, endpoint, arguments, further.get("messages")))
+    else:
+        from .output import show
+
+        show(asyncio.run(_request(session, endpoint, arguments)), session.settings)
+
+
+def _check_groups(endpoint: Command, arguments: Mapping[str, Any]) -> None:
+    options = {argument.name: argument.option for argument in endpoint.arguments}
+    for group in endpoint.exclusive:
+        given = [options[name] for name in map(_own, group) if name in arguments]
+        if len(given) > 1:
+            raise Refused(f"{' and '.join(given)} do not go together; give one of them")
+    for group in endpoint.one_of:
+        if not any(_own(name) in arguments for name in group):
+            raise Refused(f"give one of {', '.join(options[_own(name)] for name in group)}")
+
+
+def _own(name: str) -> str:
+    """The argument's own name, for one that models have to call otherwise."""
+    return name.rstrip("_")
+
+
+# ---------------------------------------------------------------------- REST
+
+
+def _call(session: Session, endpoint: Command, arguments: dict[str, Any], further: Mapping[str, Any]) -> None:
+    if further.get("to") and endpoint.pages and not further.get("everything"):
+        raise Refused("--to: goes with --all")
+    client = session.rest(endpoint.product, signed=endpoint.auth)
+    group = getattr(client, endpoint.group)
+    if further.get("everything"):
+        from .paging import fetch_all
+
+        pages = getattr(group, endpoint.pages)
+        fetch_all(pages, endpoint, arguments, session.settings, further.get("max_items"), further.get("to"))
+        return
+    if endpoint.binary:
+        _download(getattr(group, endpoint.name), arguments, further.get("to"))
+        return
+    from .output import show
+
+    result = getattr(group, endpoint.name)(**arguments)
+    if endpoint.lists and not arguments and session.is_production:
+        from .names import remember
+
+        remember(endpoint, result)
+    show(result, session.settings)
+
+
+def _download(call: Any, arguments: dict[str, Any], to: str | None) -> None:
+    """A file, into another one or to a pipe."""
+    if to is None and sys.stdout.isatty():
+        raise Refused("the result is a file, not text; name where to write it with --to, or send it to a pipe")
+    found = call(**arguments, to=to)
+    if to is None:
+        sys.stdout.buffer.write(found)
+        sys.stdout.buffer.flush()
+    else:
+        click.echo(f"{to}: {Path(to).stat().st_size} bytes", err=True)
+
+
+# ---------------------------------------------------------------------- WebSocket
+
+
+async def _stream(session: Session, endpoint: Command, arguments: dict[str, Any], most: int | None) -> None:
+    """Print messages, one line each, until there were enough, nobody reads them, or somebody interrupts."""
+    from kraken.runtime import to_json
+
+    from .output import lines
+
+    show = lines(session.settings)
+    async with session.sockets(endpoint.product, signed=endpoint.auth) as ws:
+        ws.on_event(_tell)
+        count = 0
+        async for message in getattr(ws, endpoint.name)(**arguments).messages():
+            show(to_json(message))
+            count += 1
+            if count == most:
+                return
+
+
+def _tell(event: Any) -> None:
+    """Events of the connection, for people."""
+    click.echo(f"{type(event).__name__}: {event}", err=True)
+
+
+async def _request(session: Session, endpoint: Command, arguments: dict[str, Any]) -> Any:
+    async with session.sockets(endpoint.product, signed=endpoint.auth) as ws:
+        return await getattr(ws, endpoint.name)(**arguments)
+
+
+# ---------------------------------------------------------------------- prices
+
+
+def _check_ticks(session: Session, endpoint: Command, arguments: Mapping[str, Any]) -> None:
+    """Refuse a price that is finer than the market's step, before anything is sent."""
+    ticks = PRODUCTS[endpoint.product].ticks
+    market = next((each for each in endpoint.arguments if each.completes and each.name in arguments), None)
+    prices = [each for each in endpoint.arguments if _is_price(each) and _is_plain(arguments.get(each.name))]
+    if ticks is None or market is None or not prices:
+        return
+    name = arguments[market.name]
+    call = getattr(getattr(session.rest(endpoint.product, signed=False), ticks.group), ticks.call)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = call(**({ticks.argument: [name]} if ticks.argument else {}))
+    except ExchangeError:
+        raise
+    except KrakenError as error:
+        click.echo(f"Warning: could not look up the tick of {name}: {error}", err=True)
+        return
+    rows = getattr(found, ticks.rows) if ticks.rows else found
+    if isinstance(rows, Mapping):
+        row = next(iter(rows.values()), None)
+    else:
+        row = next((each for each in rows if str(getattr(each, ticks.name)).lower() == str(name).lower()), None)
+    tick = getattr(row, ticks.tick, None)
+    if not tick:
+        return
+    from decimal import Decimal
+
+    for price in prices:
+        if Decimal(arguments[price.name]) % Decimal(tick):
+            raise Refused(
+                f"{price.option}: {arguments[price.name]} is finer than the tick of {name}; allowed: multiples of "
+                f"{Decimal(tick):f}"
+            )
+
+
+def _is_price(argument: Argument) -> bool:
+    return argument.kind in ("price", "decimal") and argument.unit == "quote currency"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a price is a number, and not relative to another one."""
+    text = str(value)
+    return value is not None and text[:1].isdigit() and not text.endswith("%")
