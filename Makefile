@@ -25,12 +25,14 @@ check: $(READY)  ## everything that reads code without running it
 	$(BIN)/ruff format --check .
 	$(BIN)/kraken-codegen lint
 	$(BIN)/kraken-codegen check
+	$(BIN)/python -m kraken.cli.reference --check docs/commands
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 
 generate: $(READY)  ## specs/ -> generated/
 	$(BIN)/kraken-codegen build
+	$(BIN)/python -m kraken.cli.reference docs/commands
 
 bench: $(READY)  ## side by side with other clients, into docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from kraken.runtime.command import Argument
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]  # not subscriptable in older versions of click
+else:
+    ParamType = click.ParamType
 
 __all__ = ["argument_of", "json_value", "option_of"]
 
@@ -26,13 +30,15 @@ class OneOf(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value not in self.choices:
+            from difflib import get_close_matches
+
             near = get_close_matches(str(value), self.choices, 3, 0.5)
             advice = f"did you mean {' or '.join(near)}? " if near else ""
             self.fail(f"{value!r} is not allowed; {advice}allowed: {', '.join(self.choices)}", param, ctx)
         return int(value) if self._kind == "integer" else value
 
 
-class Amount(click.ParamType):
+class Amount(ParamType):
     """A decimal number, which keeps all its digits."""
 
     name = "amount"
@@ -47,7 +53,7 @@ class Amount(click.ParamType):
         return value
 
 
-class Json(click.ParamType):
+class Json(ParamType):
     """A JSON object or list; no digit of its numbers is lost."""
 
     name = "json"
@@ -59,7 +65,7 @@ class Json(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Text(click.ParamType):
+class Text(ParamType):
     """Text, which the shell may complete with names of pairs and assets."""
 
     def __init__(self, kind: str, completes: str, product: str) -> None:
@@ -78,10 +84,10 @@ class Text(click.ParamType):
         return completions(self._completes, incomplete)
 
 
-class Many(click.ParamType):
+class Many(ParamType):
     """Several values in one text, with commas between them."""
 
-    def __init__(self, inner: click.ParamType) -> None:
+    def __init__(self, inner: ParamType) -> None:
         self.name = inner.name
         self._inner = inner
 
@@ -146,7 +152,7 @@ def argument_of(argument: Argument, product: str) -> click.Argument:
         type=_type(argument, product),
         required=argument.required,
         nargs=-1 if argument.many else 1,
-        metavar=argument.option[2:].replace("-", "_").upper() + ("..." if argument.many else ""),
+        metavar=argument.option[2:].replace("-", "_").upper(),
     )
 
 
@@ -156,8 +162,8 @@ def _help(argument: Argument) -> str:
     return f"{argument.help}{unit}{many}"
 
 
-def _type(argument: Argument, product: str) -> click.ParamType:
-    made: click.ParamType
+def _type(argument: Argument, product: str) -> ParamType:
+    made: ParamType
     if argument.choices:
         made = OneOf(argument.choices, argument.kind)
     elif argument.kind == "integer":

@@ -64,7 +64,8 @@ def _aliases(endpoint: Command) -> list[str]:
     return [
         f"kraken {name}"
         for name, alias in ALIASES.items()
-        if f".{endpoint.product}." in alias.module and table(alias.module).get(endpoint.path[-1]) is endpoint
+        if f".{endpoint.product}." in alias.module
+        and table(alias.module).get(endpoint.path[-1]) is endpoint
         and alias.command == endpoint.name.upper()
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
@@ -85,6 +84,8 @@ class LazyGroup(click.Group):
 
 def no_such(kind: str, given: str, known: list[str]) -> str:
     """What to say of a name that does not exist, with the nearest ones that do."""
+    from difflib import get_close_matches
+
     near = get_close_matches(given.lower(), known, 3, 0.5)
     advice = f"did you mean {' or '.join(map(repr, near))}?" if near else f"allowed: {', '.join(known)}"
     return f"no such {kind}: {given!r}; {advice}"

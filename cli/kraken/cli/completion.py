@@ -18,7 +18,7 @@ __all__ = ["completion"]
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(params=common_options("timeout", "emulator", "verbose"))
+@click.command(params=common_options("timeout", "emulator", "emulator_file", "verbose"))
 @click.argument("what", type=click.Choice([*SHELLS, "refresh"]))
 @click.pass_context
 def completion(ctx: click.Context, what: str) -> None:

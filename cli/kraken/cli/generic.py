@@ -108,7 +108,7 @@ def generic(product: str) -> click.Command:
                 help="Parameters that travel in the query, whatever the method, as a JSON object.",
             )
         )
-    names = ["api_key", "secret_key", "api_key_file", "profile", "output", "emulator", "verbose"]
+    names = ["api_key", "secret_key", "api_key_file", "profile", "output", "emulator", "emulator_file", "verbose"]
     shared = common_options(*names, *(["sandbox"] if product == "futures" else []))
     text = _HELP.format(name=product.capitalize(), examples=_EXAMPLES[product])
     return click.Command(product, callback=call, params=[*options, *shared], help=text)

@@ -73,9 +73,16 @@ def _spoken(endpoint: Command) -> str:
 
 
 def _shown(session: Session, endpoint: Command, arguments: Mapping[str, Any]) -> str:
-    where = "Kraken" if session.is_production else "the emulator" if session.settings.emulator else "Kraken's test environment"
+    where = (
+        "Kraken"
+        if session.is_production
+        else "Kraken's test environment"
+        if session.settings.sandbox
+        else "the emulator"
+    )
     width = max(map(len, arguments), default=0)
-    rows = [f"  {name:<{width}}  {_text(value)}" for name, value in arguments.items()]
+    shown = [each.name for each in endpoint.arguments if each.name in arguments]
+    rows = [f"  {name:<{width}}  {_text(arguments[name])}" for name in shown]
     return "\n".join([f"To {where}: {_spoken(endpoint)} ({endpoint.summary.rstrip('.')})", *rows])
 
 

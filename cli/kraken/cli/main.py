@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from kraken.commands import ALIASES, PRODUCTS
 from kraken.runtime._version import __version__
-from kraken.runtime.errors import KrakenError, KrakenWarning
 
 from .commands import Lazy, LazyGroup
-from .settings import COMMON, Settings, common_options, settings_of
+from .settings import COMMON, Settings, common_options
 
 __all__ = ["cli", "main"]
 
@@ -30,7 +26,9 @@ _TOOLS = {
     "auth": Lazy("kraken.cli.auth:auth", "Store, list, test and remove API keys.", "Tools"),
     "docs": Lazy("kraken.cli.reference:docs", "Read the reference of a command.", "Tools"),
     "catalogue": Lazy("kraken.cli.catalogue:catalogue", "List every command, for people and machines.", "Tools"),
-    "completion": Lazy("kraken.cli.completion:completion", "Let the shell complete commands, pairs and assets.", "Tools"),
+    "completion": Lazy(
+        "kraken.cli.completion:completion", "Let the shell complete commands, pairs and assets.", "Tools"
+    ),
 }
 
 
@@ -51,16 +49,27 @@ class Program(LazyGroup):
         settings = extra.setdefault("obj", Settings())
         try:
             sys.exit(super().main(given, prog_name, **{**extra, "standalone_mode": False}))
-        except (click.ClickException, KrakenError) as error:
-            from .failures import report
-
-            sys.exit(report(error, as_json=_wants_json(given, settings)))
+        except click.ClickException as error:
+            self._fail(error, given, settings)
         except (KeyboardInterrupt, click.Abort):
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             # Who reads has seen enough. Python would complain when it flushes what is left.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except Exception as error:
+            # Not imported for those commands that reach nobody.
+            from kraken.runtime.errors import KrakenError
+
+            if not isinstance(error, KrakenError):
+                raise
+            self._fail(error, given, settings)
+
+    @staticmethod
+    def _fail(error: Any, given: list[str], settings: Settings) -> None:
+        from .failures import report
+
+        sys.exit(report(error, as_json=_wants_json(given, settings)))
 
 
 def _wants_json(arguments: list[str], settings: Settings) -> bool:
@@ -87,51 +96,12 @@ def _wants_json(arguments: list[str], settings: Settings) -> bool:
     no_args_is_help=True,
 )
 @click.version_option(__version__, message="%(version)s", allow_from_autoenv=False)
-@click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli() -> None:
     """Use the Kraken exchange from the command line.
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 Kraken refused; 2 refused before anything was
     sent; 3 Kraken was not reached; 4 a rate limit; 5 the reply was lost, look before repeating; 130 interrupted.
     """
-    ctx.with_resource(_plain_warnings())
-    ctx.with_resource(_debug_log(ctx))
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Warnings of Kraken's as one line, without the place in the code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", KrakenWarning)
-        warnings.showwarning = _show_warning
-        yield
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],  # noqa: ARG001
-    filename: str,  # noqa: ARG001
-    lineno: int,  # noqa: ARG001
-    file: TextIO | None = None,  # noqa: ARG001
-    line: str | None = None,  # noqa: ARG001
-) -> None:
-    click.echo(f"Warning: {message}", err=True)
-
-
-@contextmanager
-def _debug_log(ctx: click.Context) -> Iterator[None]:
-    """With `--verbose`, which may stand behind the command's name, what is logged goes to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
-    handler.addFilter(lambda _record: settings_of(ctx).verbose)
-    root, level = logging.getLogger(), logging.getLogger().level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.removeHandler(handler)
 
 
 def main() -> None:

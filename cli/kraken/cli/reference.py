@@ -81,7 +81,11 @@ def _facts(endpoint: Command) -> Iterable[str]:
         yield f"**Experimental**: its {endpoint.experimental} are in part taken over by analogy."
     if endpoint.replaced_by:
         yield f"**Deprecated** by Kraken: use {endpoint.replaced_by}."
-    yield "API key permission: " + ("; ".join(endpoint.permissions) or "any") + "." if endpoint.auth else "Needs no API key."
+    yield (
+        "API key permission: " + ("; ".join(endpoint.permissions) or "any") + "."
+        if endpoint.auth
+        else "Needs no API key."
+    )
     if endpoint.cost:
         yield endpoint.cost
     if endpoint.danger != "none":
@@ -118,10 +122,18 @@ def _overview() -> str:
     for name, product in PRODUCTS.items():
         rows = [f"| [`{group}`]({name}.md#{group}) | {text} |" for group, (_, text) in product.groups.items()]
         parts += [f"## kraken {name}", "\n".join(["| Group | What |", "| --- | --- |", *rows])]
-    rows = [f"| `{_synopsis(name, short)}` | {short.help} | `kraken {_full(short)}` |" for name, short in ALIASES.items()]
+    rows = [
+        f"| `{_synopsis(name, short)}` | {short.help} | `kraken {_full(short)}` |" for name, short in ALIASES.items()
+    ]
     parts += ["## Everyday", "\n".join(["| Command | What | In full |", "| --- | --- | --- |", *rows])]
-    rows = [f"| {', '.join(f'`{each}`' for each in c.names)} | {c.help} | {_variable(c.environment)} |" for c in COMMON.values()]
-    parts += ["## Options of many commands", "\n".join(["| Option | Meaning | Environment |", "| --- | --- | --- |", *rows])]
+    rows = [
+        f"| {', '.join(f'`{each}`' for each in c.names)} | {c.help} | {_variable(c.environment)} |"
+        for c in COMMON.values()
+    ]
+    parts += [
+        "## Options of many commands",
+        "\n".join(["| Option | Meaning | Environment |", "| --- | --- | --- |", *rows]),
+    ]
     return HEADER + "\n\n".join(parts) + "\n"
 
 

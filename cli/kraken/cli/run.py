@@ -73,7 +73,7 @@ def _own(name: str) -> str:
 def _call(session: Session, endpoint: Command, arguments: dict[str, Any], further: Mapping[str, Any]) -> None:
     if further.get("to") and endpoint.pages and not further.get("everything"):
         raise Refused("--to: goes with --all")
-    client = session.rest(endpoint.product, signed=endpoint.auth)
+    client = session.rest(endpoint.product, signed=endpoint.auth, calls=2 if further.get("everything") else 1)
     group = getattr(client, endpoint.group)
     if further.get("everything"):
         from .paging import fetch_all
@@ -117,7 +117,7 @@ async def _stream(session: Session, endpoint: Command, arguments: dict[str, Any]
 
     show = lines(session.settings)
     async with session.sockets(endpoint.product, signed=endpoint.auth) as ws:
-        ws.on_event(_tell)
+        ws.on_event(_Teller(verbose=session.settings.verbose))
         count = 0
         async for message in getattr(ws, endpoint.name)(**arguments).messages():
             show(to_json(message))
@@ -126,9 +126,18 @@ async def _stream(session: Session, endpoint: Command, arguments: dict[str, Any]
                 return
 
 
-def _tell(event: Any) -> None:
-    """Events of the connection, for people."""
-    click.echo(f"{type(event).__name__}: {event}", err=True)
+class _Teller:
+    """Tells people on stderr what happens to the connection, from the first trouble on."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._quiet = not verbose
+
+    def __call__(self, event: Any) -> None:
+        name = type(event).__name__
+        if self._quiet and name in ("Connecting", "Open"):
+            return
+        self._quiet = False
+        click.echo(f"{event}", err=True)
 
 
 async def _request(session: Session, endpoint: Command, arguments: dict[str, Any]) -> Any:

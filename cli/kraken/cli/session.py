@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager
 from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from kraken.runtime.proxies import proxy_of
 
 from .commands import Refused
 from .credentials import Credentials, find_credentials
@@ -31,27 +36,35 @@ class Session:
         Args:
             ctx: The command's context; what the session opens is closed with it.
         """
+        from .logs import plain_warnings
+
+        ctx.with_resource(plain_warnings())
         self._ctx = ctx
         self.settings = settings_of(ctx)
         self._emulator: Emulator | None = None
 
-    def rest(self, product: str, *, signed: bool, host: str = "") -> Any:
+    def rest(self, product: str, *, signed: bool, host: str = "", calls: int = 1) -> Any:
         """A blocking REST client: `SpotClient` or `FuturesClient`.
 
         Args:
             product: `spot` or `futures`.
             signed: Whether it needs a key; public clients never have one.
             host: Another address than Kraken's own; an emulator goes before it.
+            calls: About how many calls it will make; for many, connections are kept.
 
         Raises:
             Refused: There is no key, or it cannot be used.
         """
-        client = self._class(product, "Client")
-        options: dict[str, Any] = {"timeout": self.settings.timeout, **self._sandbox(product)}
-        if host:
-            options["url"] = host
+        known = import_module(f"kraken.{product}.product").PRODUCT
+        url = host or (known.sandbox_url if self._sandbox(product) else known.url)
         if emulator := self.emulator:
-            options["url"] = emulator.spot_url if product == "spot" else emulator.futures_url
+            url = emulator.spot_url if product == "spot" else emulator.futures_url
+        options: dict[str, Any] = {"url": url, "timeout": self.settings.timeout}
+        if calls == 1 and proxy_of(url, None) is None:
+            from .transport import SingleCallTransport
+
+            options["transport"] = SingleCallTransport(url)
+        client = self._class(product, "Client")
         return self._ctx.with_resource(client(*self.credentials(product, signed=signed), **options))
 
     def sockets(self, product: str, *, signed: bool, kind: str = "WSClient") -> Any:
@@ -103,12 +116,14 @@ class Session:
     @property
     def is_production(self) -> bool:
         """Whether commands reach the real Kraken."""
-        return not (self.settings.emulator or self.settings.sandbox)
+        return not (self.settings.emulator or self.settings.emulator_file or self.settings.sandbox)
 
     @property
     def emulator(self) -> Emulator | None:
         """The emulator of this command, started when it is first needed; None when Kraken itself is used."""
-        if self.settings.emulator and self._emulator is None:
+        if self._emulator is None and self.settings.emulator_file:
+            self._emulator = _described(self.settings.emulator_file)
+        elif self._emulator is None and self.settings.emulator:
             self._emulator = self._ctx.with_resource(running_emulator())
         return self._emulator
 
@@ -116,7 +131,9 @@ class Session:
         if not self.settings.sandbox:
             return {}
         if product != "futures":
-            raise Refused("--sandbox: Kraken has a test environment for Futures only; --emulator works for all products")
+            raise Refused(
+                "--sandbox: Kraken has a test environment for Futures only; --emulator works for all products"
+            )
         return {"sandbox": True}
 
     @staticmethod
@@ -137,6 +154,14 @@ def running_emulator() -> AbstractContextManager[Emulator]:
             f"--emulator: the module {error.name!r} is missing; install it with: pip install 'kraken-typed-sdk[emulator]'"
         ) from error
     return Emulator()
+
+
+def _described(path: str) -> Any:
+    """A running emulator, as it describes itself in a file."""
+    try:
+        return SimpleNamespace(**json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise Refused(f"--emulator-file: {path}: not what a running emulator has written: {error}") from None
 
 
 def addresses(emulator: Emulator, product: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import click
@@ -15,30 +14,35 @@ FORMATS = ("table", "json", "ndjson", "csv", "yaml")
 TIMEOUT = 10
 
 
-@dataclass
 class Settings:
     """Options that all commands have in common; they may stand before a command's name or behind it."""
 
-    output: str = ""
-    """One of `FORMATS`; empty for a table at a terminal, and JSON elsewhere."""
-    query: str = ""
-    """A JMESPath expression for the result."""
-    emulator: bool = False
-    """Whether to use an emulator that is started for the command, instead of Kraken."""
-    sandbox: bool = False
-    """Whether to use Kraken's test environment, where the product has one."""
-    profile: str = ""
-    """Name of the stored key to use."""
-    timeout: int = TIMEOUT
-    """Seconds to wait for a connection, and for each part of a reply."""
-    yes: bool = False
-    """Whether questions are answered with yes."""
-    verbose: bool = False
-    """Whether to tell on stderr what is being done."""
-    api_key_file: str = ""
-    """Path of a file with a key and its secret."""
-    api_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
+    def __init__(self, *, emulator: bool = False, output: str = "", yes: bool = False) -> None:
+        self.output = output
+        """One of `FORMATS`; empty for a table at a terminal, and JSON elsewhere."""
+        self.query = ""
+        """A JMESPath expression for the result."""
+        self.emulator = emulator
+        """Whether to use an emulator that is started for the command, instead of Kraken."""
+        self.emulator_file = ""
+        """Path of the file in which a running emulator says where it is, to use that one."""
+        self.sandbox = False
+        """Whether to use Kraken's test environment, where the product has one."""
+        self.profile = ""
+        """Name of the stored key to use."""
+        self.timeout = TIMEOUT
+        """Seconds to wait for a connection, and for each part of a reply."""
+        self.yes = yes
+        """Whether questions are answered with yes."""
+        self.verbose = False
+        """Whether to tell on stderr what is being done."""
+        self.api_key_file = ""
+        """Path of a file with a key and its secret."""
+        self.api_key = ""
+        self.secret_key = ""
+
+    def __repr__(self) -> str:
+        return "Settings(<may hold a secret>)"
 
 
 class Common(NamedTuple):
@@ -60,7 +64,9 @@ COMMON: dict[str, Common] = {
         click.Choice(FORMATS),
         environment="KRAKEN_OUTPUT",
     ),
-    "query": Common(("--query",), "Print only what this JMESPath expression takes from the result.", metavar="JMESPATH"),
+    "query": Common(
+        ("--query",), "Print only what this JMESPath expression takes from the result.", metavar="JMESPATH"
+    ),
     "profile": Common(
         ("--profile",), "Use the key that is stored under this name.", metavar="NAME", environment="KRAKEN_PROFILE"
     ),
@@ -84,6 +90,12 @@ COMMON: dict[str, Common] = {
         "Use an emulator that is started for this command, instead of Kraken.",
         flag=True,
         environment="KRAKEN_EMULATOR",
+    ),
+    "emulator_file": Common(
+        ("--emulator-file",),
+        "Use a running emulator: what `python -m kraken.emulator > FILE` has written.",
+        metavar="FILE",
+        environment="KRAKEN_EMULATOR_FILE",
     ),
     "sandbox": Common(
         ("--sandbox",), "Use Kraken's test environment (Futures only).", flag=True, environment="KRAKEN_SANDBOX"
@@ -123,8 +135,14 @@ def _option(name: str, common: Common, root: bool, hidden: bool) -> click.Option
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value is not None and parameter.name is not None:
-        setattr(settings_of(ctx), parameter.name, value)
+    if value is None or parameter.name is None:
+        return
+    settings = settings_of(ctx)
+    if parameter.name == "verbose" and value and not settings.verbose:
+        from .logs import to_stderr
+
+        ctx.find_root().with_resource(to_stderr())
+    setattr(settings, parameter.name, value)
 
 
 def settings_of(ctx: click.Context) -> Settings:

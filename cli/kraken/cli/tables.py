@@ -32,6 +32,10 @@ class Section(NamedTuple):
     """Whether it is one object, whose fields stand below one another."""
 
 
+class Map(Row):
+    """Things of one kind by their names, and not a thing with fields."""
+
+
 class Moment(NamedTuple):
     """A time, as it came and as people read it."""
 
@@ -83,7 +87,7 @@ def _csv(value: Any) -> str:
 def named(value: Any) -> Any:
     """A result as maps and lists, with names for all that has one; moments as such."""
     if isinstance(value, Mapping):
-        return {str(key): named(each) for key, each in value.items()}
+        return Map({str(key): named(each) for key, each in value.items()})
     if hasattr(value, "_fields"):  # a row
         found = dict(zip(value._fields, value, strict=False))
         found |= {str(index): each for index, each in enumerate(value) if index >= len(value._fields)}
@@ -91,7 +95,9 @@ def named(value: Any) -> Any:
     if hasattr(value, "__pydantic_fields_set__"):
         wanted = value.model_fields_set | set(value.model_extra or ())
         fields = type(value).model_fields
-        found = {(fields[name].alias or name) if name in fields else name: each for name, each in value if name in wanted}
+        found = {
+            (fields[name].alias or name) if name in fields else name: each for name, each in value if name in wanted
+        }
         found |= {name: each for name, each in (value.model_extra or {}).items() if name not in found}
         return _with_moments(value, found)
     if hasattr(value, "__struct_fields__"):
@@ -139,14 +145,14 @@ def _is_table(value: Any) -> bool:
 
 def _is_map(value: Row) -> bool:
     """Whether an object is a map of things of one kind, and not a thing with fields."""
-    kinds = {type(each) for each in value.values()}
-    if not value or kinds not in ({dict}, {list}):
+    if not isinstance(value, Map) or not value:
         return False
-    if kinds == {list}:
-        return all(each and isinstance(each[0], dict) for each in value.values())
-    shapes = [set(each) for each in value.values()]
-    common = set.intersection(*shapes)
-    return len(value) == 1 or len(common) * 2 >= max(map(len, shapes))
+    lists = [each for each in value.values() if isinstance(each, list)]
+    if lists:
+        return len(lists) == len(value) and all(isinstance(row, dict) for each in lists for row in each)
+    return all(isinstance(each, dict) and not isinstance(each, Map) for each in value.values()) or all(
+        isinstance(each, Map) for each in value.values()
+    )
 
 
 def _flat(value: Any) -> Row:
@@ -181,7 +187,10 @@ def _print_section(console: Console, section: Section, *, titled: bool) -> None:
     across = [{"": name, **{str(i): row.get(name) for i, row in enumerate(section.rows)}} for name in names]
     turned = _table(across, heads=False) if len(section.rows) <= MOST_TURNED else None
     for table in (_table(section.rows), turned):
-        if table is not None and Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width:
+        if (
+            table is not None
+            and Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width
+        ):
             console.print(table)
             return
     for index, row in enumerate(section.rows):
@@ -220,8 +229,8 @@ def _block(row: Row) -> Any:
 def _cell(value: Any) -> Any:
     from rich.text import Text
 
-    if value is None:
-        return Text("-", style="dim")
+    if value is None or value in ([], {}):
+        return Text("-" if value is None else "none", style="dim")
     if isinstance(value, bool):
         return Text("yes" if value else "no")
     text = _text(value)

@@ -130,7 +130,7 @@ class EndpointCommand(click.Command):
         yield from _further_options(self.endpoint)
 
     def _shared(self) -> list[click.Option]:
-        names = ["output", "query", "timeout", "emulator", "verbose"]
+        names = ["output", "query", "timeout", "emulator", "emulator_file", "verbose"]
         if self.endpoint.auth:
             names += ["profile", "api_key", "secret_key", "api_key_file"]
         if self.endpoint.product == "futures":
@@ -157,7 +157,10 @@ class EndpointCommand(click.Command):
                 formatter.write_text(text)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, parameters in (("Arguments", self.own), ("Options of many commands", [*self._shown_apart, *_help_option(self, ctx)])):
+        for title, parameters in (
+            ("Arguments", self.own),
+            ("Options of many commands", [*self._shown_apart, *_help_option(self, ctx)]),
+        ):
             rows = [row for each in parameters if (row := _help_row(each, ctx, self.endpoint)) is not None]
             if rows:
                 with formatter.section(title):

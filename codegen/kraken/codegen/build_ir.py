@@ -306,7 +306,9 @@ class Builder:
         if ticks := raw.get("x-kraken-ticks"):
             product.ticks = {"group": group.name, "call": name, **ticks}
         if built.danger == "withdraws" and not built.amount:
-            self._problem(document, at, f"{name}: withdraws, without x-kraken-amount", "the request field with the amount")
+            self._problem(
+                document, at, f"{name}: withdraws, without x-kraken-amount", "the request field with the amount"
+            )
         self._remember_rows(document, at, raw)
         self._check_names(document, at, raw, fields)
         self._check_arguments(document, at, fields, "options")

@@ -48,9 +48,7 @@ def command_groups(product: Product) -> list[CommandGroup]:
 def command_fields(entry: Entry, products: dict[str, Product]) -> str:
     """The arguments of one `Command`, without those that have their default."""
     product = products[entry.product]
-    commands = {
-        each.name for known in products.values() for group in command_groups(known) for each in group.entries
-    }
+    commands = {each.name for known in products.values() for group in command_groups(known) for each in group.entries}
     told = _Words(commands, entry.fields)
     is_rest = isinstance(entry, Operation)
     values: dict[str, Any] = {

@@ -552,7 +552,11 @@ class Renderer:
             self.files[f"kraken/commands/{product.name}/__init__.py"] = ""
             for group in command_groups(product):
                 self._write(
-                    f"commands/{product.name}/{group.module}.py", "commands.py.jinja2", group.sources, group=group, products=self.products
+                    f"commands/{product.name}/{group.module}.py",
+                    "commands.py.jinja2",
+                    group.sources,
+                    group=group,
+                    products=self.products,
                 )
         self._write(
             "commands/__init__.py",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from kraken.runtime.instruments import Instruments
     from kraken.runtime.product import Product
     from kraken.runtime.transport import Request, Transport
 

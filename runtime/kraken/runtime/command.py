@@ -5,6 +5,8 @@ These modules are read for help and completion, so they import nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = ["Alias", "Argument", "Command", "ProductCommands", "Ticks"]
@@ -92,9 +94,9 @@ class Alias(NamedTuple):
     """Name of its constant there."""
     positional: tuple[str, ...] = ()
     """Arguments that are given without their options' names."""
-    values: dict[str, Any] = {}
+    values: Mapping[str, Any] = MappingProxyType({})
     """Arguments that the alias itself gives."""
-    defaults: dict[str, Any] = {}
+    defaults: Mapping[str, Any] = MappingProxyType({})
     """Arguments that it gives unless they are given."""
 
 

@@ -7,14 +7,23 @@ more than the request itself.
 from __future__ import annotations
 
 import ssl
+import sys
 from importlib.util import find_spec
 from typing import Any
 
-import httpx
+_MAIN = "httpx._main"
+_unused = _MAIN not in sys.modules
+if _unused:
+    # httpx brings its own command line along wherever rich is installed, which costs more than the rest of it.
+    sys.modules[_MAIN] = None  # type: ignore[assignment]  # how Python notes that there is no such module
+import httpx  # noqa: E402
 
-from .checks import refused
-from .proxies import proxy_of
-from .transport import Lost, Reply, Request, is_file, lost
+if _unused:
+    del sys.modules[_MAIN]
+
+from .checks import refused  # noqa: E402
+from .proxies import proxy_of  # noqa: E402
+from .transport import Lost, Reply, Request, is_file, lost  # noqa: E402
 
 __all__ = ["AsyncHttpxTransport", "HttpxTransport"]
 

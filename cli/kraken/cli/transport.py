@@ -1,0 +1,84 @@
+"""HTTP for a single call, on the standard library: importing more takes longer than the call itself."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import ssl
+import zlib
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import urlsplit
+
+from kraken.runtime.transport import Lost, Reply, Request, is_file, lost
+
+__all__ = ["SingleCallTransport"]
+
+_PIECE = 1 << 16
+_BROKEN = (OSError, HTTPException, EOFError, zlib.error, ValueError)
+
+
+class SingleCallTransport:
+    """Makes a connection for each request, and knows no proxy."""
+
+    def __init__(self, url: str) -> None:
+        """Make a transport; nothing is connected.
+
+        Args:
+            url: Scheme and host of the server, and what its paths begin with.
+        """
+        self._url = urlsplit(url)
+
+    def send(self, request: Request) -> Reply | Lost:
+        """Send once. Never raises for what happens on the network, and never sends twice."""
+        try:
+            connection = self._connection(request.timeout)
+            connection.connect()
+        except (OSError, ValueError) as error:
+            return lost(False, error)
+        try:
+            self._write(connection, request)
+            return self._read(connection.getresponse(), request)
+        except _BROKEN as error:
+            return lost(True, error)
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme != "https":
+            return HTTPConnection(host, port, timeout=timeout)
+        return HTTPSConnection(host, port, timeout=timeout, context=_context())
+
+    def _write(self, connection: HTTPConnection, request: Request) -> None:
+        target = self._url.path.rstrip("/") + request.target
+        connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
+        headers = {"Host": self._url.netloc, **request.headers}
+        if request.body or request.method != "GET":
+            headers["Content-Length"] = str(len(request.body))
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(request.body or None)
+
+    @staticmethod
+    def _read(response: HTTPResponse, request: Request) -> Reply:
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        packed = headers.get("content-encoding") == "gzip"
+        if request.sink is not None and is_file(response.status, headers):
+            source = gzip.GzipFile(fileobj=response) if packed else response
+            while piece := source.read(_PIECE):
+                request.sink(piece)
+            return Reply(response.status, headers, b"")
+        body = response.read()
+        return Reply(response.status, headers, gzip.decompress(body) if packed else body)
+
+
+def _context() -> ssl.SSLContext:
+    """Certificates are checked against those that the environment names, else against Mozilla's, as everywhere in this package."""
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return ssl.create_default_context()
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
