@@ -206,7 +206,6 @@ def test_data_outside_of_unicode_is_refused(run: Run, recorder: Recorder) -> Non
         ("/0/public/Tïme", "characters that an address cannot have"),
         ("/0/public/Time\r\nHost: x", "characters that an address cannot have"),
         ("https://[::1/0/public/Time", "not an address: "),
-        ("https://a..b/0/public/Time", "cannot be sent: "),
     ],
 )
 def test_what_is_no_address_is_refused(run: Run, url: str, reason: str) -> None:
@@ -271,7 +270,7 @@ def test_a_refusal_for_want_of_a_key_says_how_to_give_one(run: Run, recorder: Re
     recorder.answer = b'{"error":["EAPI:Invalid key"]}'
     line = complaint(run("spot", f"{recorder.url}/0/private/New"), 1)
     assert "EAPI:Invalid key" in line
-    assert "no API key was given; give --api-key" in line
+    assert "no API key was given; store one with `kraken auth add`" in line
     line = complaint(run("spot", f"{recorder.url}/0/private/New", **ENVIRONMENT), 1)
     assert "no API key was given" not in line
 
@@ -280,14 +279,14 @@ def test_a_host_that_cannot_be_reached_is_told(run: Run) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         host = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        line = complaint(run("spot", f"{host}/0/public/Time"), 1)
+        line = complaint(run("spot", f"{host}/0/public/Time"), 3)
     assert line.startswith(f"GET /0/public/Time: could not connect to {host}")
 
 
 def test_an_order_whose_reply_was_lost_is_sent_once(run: Run, emulator: Emulator) -> None:
     emulator.faults.add("AddOrder", "accept-then-502")
     url = f"{emulator.spot_url}/0/private/AddOrder"
-    line = complaint(run("spot", "-X", "POST", url, "-d", json.dumps(ORDER), **environment(emulator)), 1)
+    line = complaint(run("spot", "-X", "POST", url, "-d", json.dumps(ORDER), **environment(emulator)), 5)
     assert "do not send it again" in line
     assert len(emulator.orders) == 1
 
@@ -295,7 +294,7 @@ def test_an_order_whose_reply_was_lost_is_sent_once(run: Run, emulator: Emulator
 def test_silence_ends_after_the_given_time(run: Run, emulator: Emulator) -> None:
     emulator.faults.add("Time", "hang-before")
     started = monotonic()
-    line = complaint(run("spot", "--timeout", "1", f"{emulator.spot_url}/0/public/Time"), 1)
+    line = complaint(run("spot", "--timeout", "1", f"{emulator.spot_url}/0/public/Time"), 5)
     assert line.startswith("GET /0/public/Time: no reply")
     assert monotonic() - started < 8, "the default is 10 seconds"
 
@@ -318,13 +317,13 @@ def test_secrets_are_never_told(run: Run, recorder: Recorder, answer: str) -> No
     request = recorder.only
     headers = {name.title(): value for name, value in request.headers.items()}
     assert "one-time-password" in request.body
-    assert "kraken.cli.spot: POST" in result.stderr
-    assert "httpcore" in result.stderr
+    assert "kraken.cli.generic: POST" in result.stderr
+    assert "POST /0/private/Balance: HTTP 200" in result.stderr
     for secret in (KEY, SECRET, headers["Api-Sign"], "one-time-password"):
         assert secret not in result.output
 
 
 def test_v_holds_for_one_command_only(run: Run, recorder: Recorder) -> None:
     url = f"{recorder.url}/0/public/New"
-    assert "httpcore" in run("-v", "spot", url).stderr
+    assert "HTTP 200" in run("-v", "spot", url).stderr
     assert run("spot", url).stderr == ""

@@ -207,7 +207,7 @@ CASES = {
         (
             (
                 "x-kraken-colour",
-                "x-kraken-colour: unknown key; allowed: x-kraken-auth, x-kraken-permissions, x-kraken-retry, x-kraken-cost, x-kraken-pagination, x-kraken-danger, x-kraken-checked, x-kraken-examples, x-kraken-name, x-kraken-client-order-id, x-kraken-order-ids, x-kraken-exclusive, x-kraken-one-of, x-kraken-row-errors, x-kraken-lists, x-kraken-found-by, x-kraken-replaced-by, x-kraken-conflict",
+                "x-kraken-colour: unknown key; allowed: x-kraken-auth, x-kraken-permissions, x-kraken-retry, x-kraken-cost, x-kraken-pagination, x-kraken-danger, x-kraken-checked, x-kraken-examples, x-kraken-name, x-kraken-client-order-id, x-kraken-order-ids, x-kraken-exclusive, x-kraken-one-of, x-kraken-row-errors, x-kraken-lists, x-kraken-alias, x-kraken-ticks, x-kraken-rehearsal, x-kraken-amount, x-kraken-found-by, x-kraken-replaced-by, x-kraken-conflict",
             ),
         ),
     ),

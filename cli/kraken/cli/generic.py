@@ -124,7 +124,10 @@ def _run(
 ) -> None:
     session = Session(ctx)
     method, operation = _documented(product, endpoint.path, method)
-    signed = operation.auth if operation else bool(session.key_if_any(product))
+    key = session.key_if_any(product) if operation is None or operation.auth else None
+    signed = operation.auth if operation else bool(key)
+    if signed and not key:
+        raise Refused(f"{endpoint.path} needs an API key; {session.how_to_give_a_key(product)}")
     log.debug("%s %s%s, %s", method, endpoint.host, endpoint.path, "signed" if signed else "not signed")
     client = session.rest(product, signed=signed, host=endpoint.host)
     timeout = session.settings.timeout

@@ -65,6 +65,12 @@ class Program(LazyGroup):
                 raise
             self._fail(error, given, settings)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
     @staticmethod
     def _fail(error: Any, given: list[str], settings: Settings) -> None:
         from .failures import report

@@ -119,7 +119,9 @@ async def _stream(session: Session, endpoint: Command, arguments: dict[str, Any]
     async with session.sockets(endpoint.product, signed=endpoint.auth) as ws:
         ws.on_event(_Teller(verbose=session.settings.verbose))
         count = 0
-        async for message in getattr(ws, endpoint.name)(**arguments).messages():
+        # Held until the client is closed: nobody needs to be told that the subscription is over.
+        stream = getattr(ws, endpoint.name)(**arguments)
+        async for message in stream.messages():
             show(to_json(message))
             count += 1
             if count == most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import ssl
 import zlib
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 from kraken.runtime.transport import Lost, Reply, Request, is_file, lost
 
 __all__ = ["SingleCallTransport"]
+
+log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
 _BROKEN = (OSError, HTTPException, EOFError, zlib.error, ValueError)
@@ -30,6 +33,13 @@ class SingleCallTransport:
 
     def send(self, request: Request) -> Reply | Lost:
         """Send once. Never raises for what happens on the network, and never sends twice."""
+        outcome = self._send(request)
+        # Of a request only what can be no secret: the query may hold a one-time password.
+        told = f"HTTP {outcome.status}" if isinstance(outcome, Reply) else f"lost: {outcome.cause!r}"
+        log.debug("%s %s: %s", request.method, request.target.partition("?")[0], told)
+        return outcome
+
+    def _send(self, request: Request) -> Reply | Lost:
         try:
             connection = self._connection(request.timeout)
             connection.connect()

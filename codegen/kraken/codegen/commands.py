@@ -140,7 +140,7 @@ def _example(entry: Entry) -> str:
         words = [entry.product, "stream" if isinstance(entry, Channel) else "ws", dashed(entry.name)]
     fields = {name: field for field in entry.fields for name in (field.name, field.wire)}
     for name, value in arguments.items():
-        words += _words(fields[name], value)
+        words += _words(fields[name], value) if name in fields else []
     return shlex.join(["kraken", *words])
 
 

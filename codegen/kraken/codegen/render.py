@@ -549,8 +549,11 @@ class Renderer:
         products = sorted(products, key=lambda product: list(PRODUCT_NAMES).index(product.name))
         self.files["kraken/commands/py.typed"] = ""
         for product in products:
-            self.files[f"kraken/commands/{product.name}/__init__.py"] = ""
-            for group in command_groups(product):
+            groups = command_groups(product)
+            sources = [source for group in groups for source in group.sources]
+            title = PRODUCT_NAMES[product.name]
+            self._write(f"commands/{product.name}/__init__.py", "commands_package.py.jinja2", sources, title=title)
+            for group in groups:
                 self._write(
                     f"commands/{product.name}/{group.module}.py",
                     "commands.py.jinja2",
