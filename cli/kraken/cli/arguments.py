@@ -84,6 +84,25 @@ class Text(ParamType):
         return completions(self._completes, incomplete)
 
 
+class Either(ParamType):
+    """One of several kinds, told apart by their form: `true`, `7` and `{"a": 1}` are what they look like."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self.name = "|".join(kinds)
+        self._kinds = kinds
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "boolean" in self._kinds and value in ("true", "false"):
+            return value == "true"
+        if "integer" in self._kinds and value.isascii() and value.lstrip("-").isdigit():
+            return int(value)
+        if "json" in self._kinds and value[:1] in ("[", "{"):
+            return Json().convert(value, param, ctx)
+        if self._kinds[-1] in ("boolean", "integer", "json"):
+            self.fail(f"{value!r} is not allowed; allowed: {' or '.join(self._kinds)}", param, ctx)
+        return value
+
+
 class Many(ParamType):
     """Several values in one text, with commas between them."""
 
@@ -172,6 +191,8 @@ def _type(argument: Argument, product: str) -> ParamType:
         made = Amount()
     elif argument.kind == "json":
         made = Json()
+    elif " or " in argument.kind:
+        made = Either(argument.kind.split(" or "))
     else:
         made = Text(argument.kind, argument.completes, product)
     return Many(made) if argument.many else made

@@ -36,6 +36,8 @@ def plain_warnings() -> Iterator[None]:
     """Warnings of Kraken's as one line each, without the place in the code."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", KrakenWarning)
+        # The commands themselves tell what is deprecated, in their own words.
+        warnings.simplefilter("ignore", DeprecationWarning)
         warnings.showwarning = _show_warning
         yield
 

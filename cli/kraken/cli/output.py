@@ -57,17 +57,17 @@ def show(result: Any, settings: Settings) -> None:
         from .tables import print_table
 
         print_table(result)
-    elif chosen == "json":
-        click.echo(msgspec.json.format(_json(result), indent=2))
-    elif chosen == "ndjson":
-        for row in _rows(_plain(result)):
-            click.echo(_json(row))
     elif chosen == "csv":
         from .tables import print_csv
 
         print_csv(result)
+    elif chosen == "json":
+        click.echo(msgspec.json.format(_json(result), indent=2))
+    elif chosen == "ndjson":
+        for row in _rows(_decode(_json(result))):
+            click.echo(_json(row))
     else:
-        click.echo(_yaml(_plain(result)), nl=False)
+        click.echo(_yaml(_decode(_json(result))), nl=False)
 
 
 def lines(settings: Settings) -> Callable[[str], None]:
@@ -100,21 +100,17 @@ def _queried(value: Any, query: str) -> Any:
         raise Refused(f"--query: {' '.join(str(error).split())}") from None
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, dict | list | str | int | float | None) else _decode(to_json(value))
-
-
 def _json(value: Any) -> str:
     return to_json(_raw(value))
 
 
 def _raw(value: Any) -> Any:
-    """A value with its exact numbers as they were written."""
+    """A value with its exact numbers as they were written; what a client returned stays as it is."""
     if isinstance(value, _Exact):
         return msgspec.Raw(value.text.encode())
-    if isinstance(value, dict):
+    if type(value) is dict:
         return {key: _raw(each) for key, each in value.items()}
-    return [_raw(each) for each in value] if isinstance(value, list) else value
+    return [_raw(each) for each in value] if type(value) is list else value
 
 
 def _rows(value: Any) -> list[Any]:

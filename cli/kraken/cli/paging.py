@@ -46,7 +46,7 @@ def fetch_all(
     """
     if to is not None:
         if settings.output not in ("", "ndjson") or settings.query:
-            raise Refused("--to: writes JSON lines; --output and --query do not go with it")
+            raise Refused("--save: writes JSON lines; --output and --query do not go with it")
         _to_file(pages, endpoint, arguments, most, Path(to))
         return
     with _progress(endpoint, most) as on_page:
@@ -88,18 +88,18 @@ def _where_to_go_on(path: Path, note: Path, question: dict[str, Any]) -> tuple[A
     """The cursor, how much of the file counts, and how many items that are."""
     if not note.exists():
         if path.exists():
-            raise Refused(f"--to: {path} exists; name another file, or remove it")
+            raise Refused(f"--save: {path} exists; name another file, or remove it")
         return None, 0, 0
     try:
         kept = json.loads(note.read_text(encoding="utf-8"))
         same = all(json.loads(encode(question[name])) == kept[name] for name in question)
         found = kept["cursor"], int(kept["size"]), int(kept["items"])
     except (ValueError, KeyError, TypeError):
-        raise Refused(f"--to: {note} cannot be understood; remove it and {path} to begin anew") from None
+        raise Refused(f"--save: {note} cannot be understood; remove it and {path} to begin anew") from None
     if not same:
-        raise Refused(f"--to: {path} belongs to another command: {kept.get('command')}; name another file")
+        raise Refused(f"--save: {path} belongs to another command: {kept.get('command')}; name another file")
     if not path.exists() or path.stat().st_size < found[1]:
-        raise Refused(f"--to: {path} is shorter than {note} says; remove both to begin anew")
+        raise Refused(f"--save: {path} is shorter than {note} says; remove both to begin anew")
     click.echo(f"{path}: going on after {found[2]} items", err=True)
     return found
 
@@ -119,7 +119,7 @@ def _opened(path: Path, size: int) -> Iterator[Any]:
             file.seek(size)
             yield file
     except OSError as error:
-        raise Refused(f"--to: {path}: {error.strerror}") from error
+        raise Refused(f"--save: {path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def run(ctx: click.Context, endpoint: Command, arguments: dict[str, Any], furthe
         ctx: Its context.
         endpoint: What it calls.
         arguments: What Kraken gets.
-        further: What the command line itself was asked for: `everything`, `max_items`, `to`, `messages`,
+        further: What the command line itself was asked for: `everything`, `max_items`, `save`, `messages`,
             `confirm_amount`.
 
     Raises:
@@ -38,6 +38,8 @@ def run(ctx: click.Context, endpoint: Command, arguments: dict[str, Any], furthe
     """
     _check_groups(endpoint, arguments)
     session = Session(ctx)
+    if endpoint.replaced_by:
+        click.echo(f"Warning: deprecated by Kraken; use {endpoint.replaced_by}", err=True)
     if endpoint.danger == "trades":
         _check_ticks(session, endpoint, arguments)
     ask(session, endpoint, arguments, further.get("confirm_amount"))
@@ -71,18 +73,18 @@ def _own(name: str) -> str:
 
 
 def _call(session: Session, endpoint: Command, arguments: dict[str, Any], further: Mapping[str, Any]) -> None:
-    if further.get("to") and endpoint.pages and not further.get("everything"):
-        raise Refused("--to: goes with --all")
+    if further.get("save") and endpoint.pages and not further.get("everything"):
+        raise Refused("--save: goes with --all")
     client = session.rest(endpoint.product, signed=endpoint.auth, calls=2 if further.get("everything") else 1)
     group = getattr(client, endpoint.group)
     if further.get("everything"):
         from .paging import fetch_all
 
         pages = getattr(group, endpoint.pages)
-        fetch_all(pages, endpoint, arguments, session.settings, further.get("max_items"), further.get("to"))
+        fetch_all(pages, endpoint, arguments, session.settings, further.get("max_items"), further.get("save"))
         return
     if endpoint.binary:
-        _download(getattr(group, endpoint.name), arguments, further.get("to"))
+        _download(getattr(group, endpoint.name), arguments, further.get("save"))
         return
     from .output import show
 
@@ -97,7 +99,7 @@ def _call(session: Session, endpoint: Command, arguments: dict[str, Any], furthe
 def _download(call: Any, arguments: dict[str, Any], to: str | None) -> None:
     """A file, into another one or to a pipe."""
     if to is None and sys.stdout.isatty():
-        raise Refused("the result is a file, not text; name where to write it with --to, or send it to a pipe")
+        raise Refused("the result is a file, not text; name where to write it with --save, or send it to a pipe")
     found = call(**arguments, to=to)
     if to is None:
         sys.stdout.buffer.write(found)

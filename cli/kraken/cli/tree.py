@@ -169,8 +169,8 @@ class EndpointCommand(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Example"):
             formatter.write(f"  {self.endpoint.example if self.short is None else self._own_example()}\n")
-        formatter.write_paragraph()
-        formatter.write_text(f"Kraken's page: {self.endpoint.url}")
+        # Not wrapped, so that it can be copied.
+        formatter.write(f"\nKraken's page: {self.endpoint.url}\n")
 
     def _own_example(self) -> str:
         return f"kraken {self.name} ..."
@@ -201,7 +201,7 @@ def _further_options(endpoint: Command) -> Iterable[click.Option]:
     if endpoint.pages or endpoint.binary:
         what = "With --all: write" if endpoint.pages else "Write"
         end = " as JSON lines; the same command goes on where it was interrupted." if endpoint.pages else "."
-        yield click.Option(["--to"], type=click.Path(dir_okay=False), help=f"{what} to this file{end}")
+        yield click.Option(["--save"], type=click.Path(dir_okay=False), help=f"{what} to this file{end}")
     if endpoint.kind == "channel":
         yield click.Option(["--messages"], type=click.IntRange(1), help="Stop after so many messages.")
     if endpoint.amount:
@@ -215,6 +215,8 @@ def _facts(endpoint: Command) -> Iterable[str]:
         yield f"Experimental: Kraken documents it, but its {endpoint.experimental} are in part taken over by analogy."
     if endpoint.replaced_by:
         yield f"Deprecated by Kraken: use {endpoint.replaced_by}."
+    if endpoint.ends:
+        yield endpoint.ends
     if endpoint.auth:
         yield "API key permission: " + ("; ".join(endpoint.permissions) or "any") + "."
     else:

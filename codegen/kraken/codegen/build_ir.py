@@ -456,7 +456,9 @@ class Builder:
                 found = [self._taken(where, (*source, key, i), item) for i, item in enumerate(resolved[key])]
                 kinds = list(dict.fromkeys(kind for kind, _ in found))
                 choices = tuple(dict.fromkeys(choice for _, each in found for choice in each))
-                return kinds[0] if len(kinds) == 1 else "text", choices if all(each for _, each in found) else ()
+                order = ("boolean", "integer", "json")  # what can be told from the rest stands before it
+                kinds.sort(key=lambda kind: order.index(kind) if kind in order else len(order))
+                return " or ".join(kinds), choices if all(each for _, each in found) else ()
         values = [resolved["const"]] if "const" in resolved else resolved.get("enum", [])
         kind = next((kind for kind in _kinds(resolved) if kind != "null"), "any")
         kind = OPTIONS.get((kind, resolved.get("format", "")), OPTIONS.get((kind, ""), "text"))

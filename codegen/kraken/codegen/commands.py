@@ -77,6 +77,8 @@ def command_fields(entry: Entry, products: dict[str, Product]) -> str:
         optional["pages"] = entry.iterator if entry.pagination else ""
         optional["binary"] = entry.binary
         optional["lists"] = entry.lists
+        if product.end is not None and entry.path.startswith(product.end["paths"]):
+            optional["ends"] = f"Kraken switches it off on {product.end['date']}; use {product.end['replaced_by']}."
     else:
         optional["experimental"] = entry.experimental
     defaults: dict[str, Any] = {"danger": "none"}
@@ -147,7 +149,7 @@ def _example(entry: Entry) -> str:
 def _words(field: Field, value: Any) -> list[str]:
     """One argument as the shell has it."""
     option = f"--{dashed(field.name)}"
-    if isinstance(value, bool):
+    if field.kind == "boolean":
         return [option if value else f"--no-{option[2:]}"]
     values = value if isinstance(value, list) and field.is_list else [value]
     texts = [each if isinstance(each, str) else json.dumps(each) for each in values]

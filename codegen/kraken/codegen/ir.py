@@ -43,7 +43,7 @@ class Field:
     packed: str = ""
     """The parameter in which it travels, together with others, as JSON text."""
     kind: str = "text"
-    """What a command line takes: `text`, `integer`, `decimal`, `boolean`, `time`, `price` or `json`."""
+    """What a command line takes: `text`, `integer`, `decimal`, `boolean`, `time`, `price` or `json`, or several with `or` between."""
     choices: tuple[str, ...] = ()
     """What is allowed, if that can be listed."""
 

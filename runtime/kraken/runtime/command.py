@@ -19,7 +19,7 @@ class Argument(NamedTuple):
     """Its name in Python; the option has dashes."""
     help: str
     kind: str = "text"
-    """`text`, `integer`, `decimal`, `boolean`, `time`, `price` (which may be relative) or `json`."""
+    """`text`, `integer`, `decimal`, `boolean`, `time`, `price` (which may be relative) or `json`; or several: `integer or text`."""
     required: bool = False
     many: bool = False
     """Whether it may be given more than once."""
@@ -74,6 +74,8 @@ class Command(NamedTuple):
     """`pairs` or `assets` for the call that lists all of them."""
     replaced_by: str = ""
     """What to use instead of a deprecated one."""
+    ends: str = ""
+    """When Kraken switches it off, and what takes its place, in words."""
     experimental: str = ""
     """Which parts of it are only implied by Kraken's documentation, in words."""
 

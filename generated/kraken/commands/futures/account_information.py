@@ -22,6 +22,7 @@ GET_ACCOUNTS = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures account-information get-accounts",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_OPEN_POSITIONS = Command(
@@ -37,6 +38,7 @@ GET_OPEN_POSITIONS = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures account-information get-open-positions",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_UNWIND_QUEUE = Command(
@@ -52,4 +54,5 @@ GET_UNWIND_QUEUE = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 200 on the derivatives counter.",
     example="kraken futures account-information get-unwind-queue",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )

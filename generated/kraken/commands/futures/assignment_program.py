@@ -21,6 +21,7 @@ GET_ASSIGNMENT_PROGRAM_CURRENT = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures assignment-program get-assignment-program-current",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 ADD_ASSIGNMENT_PROGRAM = Command(
@@ -37,6 +38,7 @@ ADD_ASSIGNMENT_PROGRAM = Command(
     danger="trades",
     exclusive=(("contract", "baseCurrency"), ("contract", "quoteCurrency")),
     example="kraken futures assignment-program add-assignment-program --contractType flex --contract PF_XBTUSD --maxSize 25000 --maxPosition 100000 --acceptLong --no-acceptShort --timeFrame WEEKDAYS --enabled",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("contractType", "The wallet: `flex`, or a single-collateral one such as `fi_xbtusd`.", required=True),
         Argument(
@@ -106,6 +108,7 @@ DELETE_ASSIGNMENT_PROGRAM = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures assignment-program delete-assignment-program --id 4021",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("id", "Id of the preference, from `get-assignment-program-current`.", kind="integer", required=True),
     ),
@@ -123,4 +126,5 @@ GET_ASSIGNMENT_PROGRAM_HISTORY = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures assignment-program get-assignment-program-history",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )

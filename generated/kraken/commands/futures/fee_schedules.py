@@ -20,6 +20,7 @@ GET_FEE_SCHEDULES_V3 = Command(
     result="All fee schedules.",
     example="kraken futures fee-schedules get-fee-schedules-v3",
     replaced_by="Spot's `account-data get-trade-volume`",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_USER_FEE_SCHEDULE_VOLUMES_V3 = Command(
@@ -35,4 +36,5 @@ GET_USER_FEE_SCHEDULE_VOLUMES_V3 = Command(
     permissions=("General API - Read Only",),
     example="kraken futures fee-schedules get-user-fee-schedule-volumes-v3",
     replaced_by="Spot's `account-data get-trade-volume`",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )

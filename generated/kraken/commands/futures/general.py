@@ -21,4 +21,5 @@ GET_NOTIFICATIONS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures general get-notifications",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )

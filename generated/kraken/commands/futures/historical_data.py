@@ -23,5 +23,6 @@ GET_FILLS = Command(
     cost="Rate limit: costs 2, or 25 with `--lastFillTime`, on the derivatives counter.",
     example="kraken futures historical-data get-fills",
     pages="iter_fills",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("lastFillTime", "Only fills before this time; the newest ones when left out.", kind="time"),),
 )

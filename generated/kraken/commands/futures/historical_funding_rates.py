@@ -19,6 +19,7 @@ HISTORICAL_FUNDING_RATES = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/historical-funding-rates",
     result="Funding rates of a contract.",
     example="kraken futures historical-funding-rates historical-funding-rates --symbol PF_XBTUSD",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("symbol", "The contract (`PF_XBTUSD`).", required=True, completes="contracts"),),
 )
 
@@ -33,5 +34,6 @@ HISTORICAL_FUNDING_RATES_V4 = Command(
     result="Funding rates of a contract.",
     example="kraken futures historical-funding-rates historical-funding-rates-v4 --symbol PF_ETHUSD",
     replaced_by="historical-funding-rates",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("symbol", "The contract (`PF_XBTUSD`).", required=True, completes="contracts"),),
 )

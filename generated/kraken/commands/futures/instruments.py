@@ -20,6 +20,7 @@ GET_INSTRUMENTS = Command(
     result="Contracts and indices with their terms.",
     example="kraken futures instruments get-instruments --contractType flexible_futures --contractType futures_inverse",
     lists="contracts",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "contractType",
@@ -40,6 +41,7 @@ GET_INSTRUMENTS_STATUS = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/instruments-status",
     result="The state of several markets.",
     example="kraken futures instruments get-instruments-status",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "contractType",
@@ -60,6 +62,7 @@ GET_INSTRUMENT_STATUS = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/instrument-status",
     result="The state of a market.",
     example="kraken futures instruments get-instrument-status --symbol PF_COMPUSD",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("symbol", "The contract, `PF_XBTUSD` for instance.", required=True, completes="contracts"),),
 )
 
@@ -75,6 +78,7 @@ GET_TRADING_INSTRUMENTS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures instruments get-trading-instruments --contractType flexible_futures",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "contractType",

@@ -19,6 +19,7 @@ GET_TICKERS = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/get-tickers",
     result="Tickers of contracts and indices.",
     example="kraken futures market-data get-tickers",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "contractType",
@@ -39,6 +40,7 @@ GET_TICKER = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/get-ticker",
     result="The ticker of a contract or index.",
     example="kraken futures market-data get-ticker --symbol PI_XBTUSD",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "symbol",
@@ -59,6 +61,7 @@ GET_ORDERBOOK = Command(
     url="https://docs.kraken.com/api/docs/futures-api/trading/get-orderbook",
     result="The order book of a contract.",
     example="kraken futures market-data get-orderbook --symbol PF_XBTUSD",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "symbol",
@@ -80,6 +83,7 @@ GET_HISTORY = Command(
     result="Trades of a contract, or values of an index.",
     example="kraken futures market-data get-history --symbol PF_XBTUSD",
     pages="iter_history",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("symbol", "The contract or index, in upper or lower case.", required=True, completes="contracts"),
         Argument("lastTime", "Only what was before this time; the newest when left out.", kind="time"),

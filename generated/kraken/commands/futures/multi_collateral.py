@@ -22,6 +22,7 @@ GET_LEVERAGE_SETTING = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures multi-collateral get-leverage-setting",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 SET_LEVERAGE_SETTING = Command(
@@ -37,6 +38,7 @@ SET_LEVERAGE_SETTING = Command(
     permissions=("General API - Full Access",),
     cost="Rate limit: costs 10 on the derivatives counter.",
     example="kraken futures multi-collateral set-leverage-setting --symbol PF_XBTUSD --maxLeverage 7.5",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("symbol", "The contract.", required=True, completes="contracts"),
         Argument("maxLeverage", "Leverage limit, for isolated margin; cross margin when left out.", kind="decimal"),
@@ -56,6 +58,7 @@ GET_PNL_CURRENCY_PREFERENCE = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures multi-collateral get-pnl-currency-preference",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 SET_PNL_CURRENCY_PREFERENCE = Command(
@@ -71,6 +74,7 @@ SET_PNL_CURRENCY_PREFERENCE = Command(
     permissions=("General API - Full Access",),
     cost="Rate limit: costs 10 on the derivatives counter.",
     example="kraken futures multi-collateral set-pnl-currency-preference --symbol PF_XBTUSD --pnlPreference EUR",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("symbol", "The contract.", required=True, completes="contracts"),
         Argument("pnlPreference", "The currency; one that is enabled for multi-collateral contracts.", required=True),

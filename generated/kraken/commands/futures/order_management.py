@@ -23,6 +23,7 @@ SEND_ORDER = Command(
     cost="Rate limit: costs 10 on the derivatives counter.",
     danger="trades",
     example="kraken futures order-management send-order --orderType lmt --symbol PF_XBTUSD --side buy --size 0.4 --limitPrice 67500 --cliOrdId strategy-4-0000031",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("processBefore", "Latest time for Kraken to process the order, else it is refused.", kind="time"),
         Argument(
@@ -91,6 +92,7 @@ EDIT_ORDER = Command(
     exclusive=(("orderId", "cliOrdId"),),
     one_of=(("orderId", "cliOrdId"),),
     example="kraken futures order-management edit-order --orderId 0b0d1c2e-0001-4c1a-9a10-3f0e5d6c7b01 --size 0.5 --limitPrice 67450",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("processBefore", "Latest time for Kraken to process the change, else it is refused.", kind="time"),
         Argument("orderId", "Kraken's id of the order. Not together with `--cliOrdId`."),
@@ -126,6 +128,7 @@ CANCEL_ORDER = Command(
     exclusive=(("order_id", "cliOrdId"),),
     one_of=(("order_id", "cliOrdId"),),
     example="kraken futures order-management cancel-order --order-id 0b0d1c2e-0001-4c1a-9a10-3f0e5d6c7b01",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "processBefore", "Latest time for Kraken to process the cancellation, else it is refused.", kind="time"
@@ -149,6 +152,7 @@ SEND_BATCH_ORDER = Command(
     cost="Rate limit: costs 9 and 1 for each element of `--batchOrder` on the derivatives counter.",
     danger="trades",
     example='kraken futures order-management send-batch-order --batchOrder \'{"order": "send", "order_tag": "1", "orderType": "lmt", "symbol": "PF_XBTUSD", "side": "buy", "size": "0.4", "limitPrice": "67400.5", "cliOrdId": "batch [1]: a"}\' --batchOrder \'{"order": "edit", "order_id": "0b0d1c2e-0001-4c1a-9a10-3f0e5d6c7b01", "size": "0.00000001", "limitPrice": 67450}\' --batchOrder \'{"order": "cancel", "cliOrdId": "strategy-4-0000001"}\'',
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("processBefore", "Latest time for Kraken to process the batch, else it is refused.", kind="time"),
         Argument(
@@ -175,6 +179,7 @@ CANCEL_ALL_ORDERS = Command(
     cost="Rate limit: costs 25 on the derivatives counter.",
     danger="cancels",
     example="kraken futures order-management cancel-all-orders --symbol PF_XBTUSD",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("symbol", "Only orders of this contract; all when left out.", completes="contracts"),),
 )
 
@@ -192,6 +197,7 @@ CANCEL_ALL_ORDERS_AFTER = Command(
     cost="Rate limit: costs 25 on the derivatives counter.",
     danger="cancels",
     example="kraken futures order-management cancel-all-orders-after --timeout 60",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("timeout", "In how long all orders are cancelled; 0 for never.", kind="integer", unit="seconds"),
     ),
@@ -210,6 +216,7 @@ GET_OPEN_ORDERS = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures order-management get-open-orders",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_ORDER_STATUS = Command(
@@ -226,6 +233,7 @@ GET_ORDER_STATUS = Command(
     cost="Rate limit: costs 1 on the derivatives counter.",
     one_of=(("orderIds", "cliOrdIds"),),
     example="kraken futures order-management get-order-status --cliOrdIds strategy-4-0000031 --cliOrdIds 'stop [4]: a'",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("orderIds", "Kraken's ids of the orders.", many=True),
         Argument("cliOrdIds", "Your ids of the orders.", many=True),
@@ -245,5 +253,6 @@ GET_RECENT_ORDERS = Command(
     permissions=("General API - Read Only",),
     example="kraken futures order-management get-recent-orders --symbol PF_XBTUSD",
     replaced_by="get-order-events",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("symbol", "Only orders of this contract; all when left out.", completes="contracts"),),
 )

@@ -21,6 +21,7 @@ GET_PORTFOLIO_MARGINING_PARAMETERS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures portfolio-margining get-portfolio-margining-parameters",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 SIMULATE_PORTFOLIO = Command(
@@ -35,5 +36,6 @@ SIMULATE_PORTFOLIO = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example='kraken futures portfolio-margining simulate-portfolio --positions \'{"instrument": "PF_XBTUSD", "size": "0.4", "entryPrice": "63000"}\' --positions \'{"instrument": "OF_XBTUSD_261225_70000_C", "size": "-1", "entryPrice": "1450.5"}\'',
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("positions", "The positions, of futures and options.", kind="json", required=True, many=True),),
 )

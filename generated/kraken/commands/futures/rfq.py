@@ -19,6 +19,7 @@ GET_ALL_OPEN_RFQS = Command(
     url="https://docs.kraken.com/api-reference/rfqs/list-all-open-rfqs",
     result="Open RFQs of all accounts.",
     example="kraken futures rfq get-all-open-rfqs",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_SINGLE_OPEN_RFQ = Command(
@@ -31,6 +32,7 @@ GET_SINGLE_OPEN_RFQ = Command(
     url="https://docs.kraken.com/api-reference/rfqs/retrieve-a-single-rfq-open-or-recently-closed",
     result="One RFQ.",
     example="kraken futures rfq get-single-open-rfq --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0002",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("rfqUid", "Id of the RFQ.", required=True),),
 )
 
@@ -46,6 +48,7 @@ GET_OPEN_RFQS_FOR_ACCOUNT = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures rfq get-open-rfqs-for-account",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 CREATE_RFQ = Command(
@@ -61,6 +64,7 @@ CREATE_RFQ = Command(
     permissions=("General API - Full Access",),
     danger="trades",
     example='kraken futures rfq create-rfq --legs \'{"tradeable": "OF_XBTUSD_261225_70000_C", "size": "1"}\' --legs \'{"tradeable": "PF_XBTUSD", "size": "-0.4"}\' --expiry 2026-11-22T11:10:00Z',
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "legs", "The contracts of the package, 1 to 100, each at most once.", kind="json", required=True, many=True
@@ -82,6 +86,7 @@ CANCEL_RFQ = Command(
     permissions=("General API - Full Access",),
     danger="cancels",
     example="kraken futures rfq cancel-rfq --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0003",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("rfqUid", "Id of the RFQ.", required=True),),
 )
 
@@ -100,6 +105,7 @@ ACCEPT_RFQ_OFFER = Command(
     exclusive=(("bidAccepted", "askAccepted"),),
     one_of=(("bidAccepted", "askAccepted"),),
     example="kraken futures rfq accept-rfq-offer --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0003 --bidAccepted 1440",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("rfqUid", "Id of the RFQ.", required=True),
         Argument(
@@ -129,6 +135,7 @@ GET_OPEN_RFQ_OFFERS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures rfq get-open-rfq-offers",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_CLOSED_RFQ_OFFERS = Command(
@@ -143,6 +150,7 @@ GET_CLOSED_RFQ_OFFERS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures rfq get-closed-rfq-offers",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 PLACE_RFQ_OFFER = Command(
@@ -160,6 +168,7 @@ PLACE_RFQ_OFFER = Command(
     exclusive=(("bid", "bidSide"), ("bid", "askSide"), ("ask", "bidSide"), ("ask", "askSide")),
     one_of=(("bid", "ask", "bidSide", "askSide"),),
     example="kraken futures rfq place-rfq-offer --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0001 --bid=-1840.5 --ask=-1801.25",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("rfqUid", "Id of the RFQ.", required=True),
         Argument(
@@ -196,6 +205,7 @@ CANCEL_RFQ_OFFER = Command(
     permissions=("General API - Full Access",),
     danger="cancels",
     example="kraken futures rfq cancel-rfq-offer --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0001 --offerUid b9d1f7e6-3c48-4a02-8d95-6f0e1a2b0001",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("rfqUid", "Id of the RFQ.", required=True),
         Argument("offerUid", "Id of the offer; the account's open offer when left out."),
@@ -217,6 +227,7 @@ PLACE_RFQ_OFFER_LEGACY_PATH = Command(
     one_of=(("bid", "ask"),),
     example="kraken futures rfq place-rfq-offer-legacy-path --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0001 --bid 1435.25 --ask 1468",
     replaced_by="place-rfq-offer",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("rfqUid", "Id of the RFQ.", required=True),
         Argument("bid", "Bid for the package.", kind="decimal", unit="USD"),
@@ -239,6 +250,7 @@ REPLACE_RFQ_OFFER = Command(
     one_of=(("bid", "ask"),),
     example="kraken futures rfq replace-rfq-offer --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0001 --bid 1436.75",
     replaced_by="cancel-rfq-offer, then place-rfq-offer",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("rfqUid", "Id of the RFQ.", required=True),
         Argument("bid", "Bid for the package.", kind="decimal", unit="USD"),
@@ -260,5 +272,6 @@ CANCEL_RFQ_OFFER_LEGACY_PATH = Command(
     danger="cancels",
     example="kraken futures rfq cancel-rfq-offer-legacy-path --rfqUid e4a0c9d8-7b16-4f25-93c4-2a5d6e7f0001",
     replaced_by="cancel-rfq-offer",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("rfqUid", "Id of the RFQ.", required=True),),
 )

@@ -21,6 +21,7 @@ LIST_SUBACCOUNTS = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures subaccounts list-subaccounts",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 GET_SUBACCOUNT_TRADING_CAPABILITY = Command(
@@ -36,6 +37,7 @@ GET_SUBACCOUNT_TRADING_CAPABILITY = Command(
     permissions=("General API - Full Access",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures subaccounts get-subaccount-trading-capability --subaccountUid 2d9b7c10-3f64-4f0a-9a4e-5c1d8e7f0002",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(Argument("subaccountUid", "Id of the subaccount, from `list-subaccounts`.", required=True),),
 )
 
@@ -52,6 +54,7 @@ UPDATE_SUBACCOUNT_TRADING_CAPABILITY = Command(
     permissions=("General API - Full Access",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures subaccounts update-subaccount-trading-capability --subaccountUid 2d9b7c10-3f64-4f0a-9a4e-5c1d8e7f0002 --no-tradingEnabled",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("subaccountUid", "Id of the subaccount, from `list-subaccounts`.", required=True),
         Argument("tradingEnabled", "Whether the subaccount may trade.", kind="boolean", required=True),

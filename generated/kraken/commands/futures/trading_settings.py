@@ -22,6 +22,7 @@ GET_SELF_TRADE_STRATEGY = Command(
     permissions=("General API - Read Only",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures trading-settings get-self-trade-strategy",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 SET_SELF_TRADE_STRATEGY = Command(
@@ -37,6 +38,7 @@ SET_SELF_TRADE_STRATEGY = Command(
     permissions=("General API - Full Access",),
     cost="Rate limit: costs 2 on the derivatives counter.",
     example="kraken futures trading-settings set-self-trade-strategy --strategy CANCEL_MAKER_SELF",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "strategy",
@@ -59,6 +61,7 @@ GET_RFQ_ASSIGNMENT_MAX_LEVERAGE = Command(
     auth=True,
     permissions=("General API - Read Only",),
     example="kraken futures trading-settings get-rfq-assignment-max-leverage",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )
 
 SET_RFQ_ASSIGNMENT_MAX_LEVERAGE = Command(
@@ -73,6 +76,7 @@ SET_RFQ_ASSIGNMENT_MAX_LEVERAGE = Command(
     auth=True,
     permissions=("General API - Full Access (master)",),
     example="kraken futures trading-settings set-rfq-assignment-max-leverage --maxLeverage 12.5",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "maxLeverage", "The limit, at most 100, with at most 2 decimal places.", kind="decimal", required=True
@@ -92,4 +96,5 @@ CLEAR_RFQ_ASSIGNMENT_MAX_LEVERAGE = Command(
     auth=True,
     permissions=("General API - Full Access (master)",),
     example="kraken futures trading-settings clear-rfq-assignment-max-leverage",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
 )

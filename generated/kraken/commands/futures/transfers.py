@@ -23,6 +23,7 @@ TRANSFER = Command(
     cost="Rate limit: costs 10 on the derivatives counter.",
     danger="transfers",
     example="kraken futures transfers transfer --fromAccount cash --toAccount fi_xbtusd --unit xbt --amount 0.125",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "fromAccount",
@@ -49,6 +50,7 @@ SUB_ACCOUNT_TRANSFER = Command(
     cost="Rate limit: costs 10 on the derivatives counter.",
     danger="transfers",
     example="kraken futures transfers sub-account-transfer --fromUser 2d9b7c10-3f64-4f0a-9a4e-5c1d8e7f0001 --toUser 2d9b7c10-3f64-4f0a-9a4e-5c1d8e7f0002 --fromAccount cash --toAccount flex --unit usdc --amount 250.75",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("fromUser", "Id of the account that the funds come from, this one or a subaccount.", required=True),
         Argument("toUser", "Id of the account that the funds go to, this one or a subaccount.", required=True),
@@ -78,6 +80,7 @@ WITHDRAWAL = Command(
     danger="withdraws",
     example="kraken futures transfers withdrawal --currency xbt --amount 0.05 --sourceWallet flex",
     amount="amount",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument("currency", "The currency (`xbt`).", required=True),
         Argument("amount", "How much to move; above 0.", kind="decimal", required=True, unit="`currency`"),
@@ -99,6 +102,7 @@ GET_TRANSFERS = Command(
     example="kraken futures transfers get-transfers",
     replaced_by="account-history account-log",
     pages="iter_transfers",
+    ends="Kraken switches it off on 2027-03-01; use the Unified WebSocket (wss://uws.kraken.com/v2), which trades derivatives with the messages of WebSocket v2, `asset_class: derivatives` and a Spot API key.",
     arguments=(
         Argument(
             "lastTransferTime",

@@ -180,11 +180,13 @@ GET_CLOSED_ORDERS = Command(
         Argument(
             "start",
             "Only what came after this time or after this order id; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
             "end",
             "Only what came up to this time or up to this order id, both included; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
@@ -307,11 +309,13 @@ GET_TRADE_HISTORY = Command(
         Argument(
             "start",
             "Only what came after this time or after this trade id; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
             "end",
             "Only what came up to this time or up to this trade id, both included; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
@@ -455,11 +459,13 @@ GET_LEDGERS = Command(
         Argument(
             "start",
             "Only what came after this time or after this ledger id; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
             "end",
             "Only what came up to this time or up to this ledger id, both included; as text the time may have a fraction.",
+            kind="integer or text",
             unit="Unix seconds",
         ),
         Argument(
@@ -531,6 +537,7 @@ GET_TRADE_VOLUME = Command(
         Argument(
             "pair",
             "Pairs whose fees to tell: names in one text, separated by commas, or a list with the class of each, which pairs other than those of class `forex` need. No fees when left out.",
+            kind="json or text",
             completes="pairs",
         ),
         Argument("fee_schedule", "Whether to tell all fee tiers of each pair; false when left out.", kind="boolean"),

@@ -93,9 +93,15 @@ GET_STATUS_RECENT_DEPOSITS = Command(
             "aclass", "Only deposits of this class; `currency` when left out.", choices=("currency", "tokenized_asset")
         ),
         Argument("method", "Only deposits by this method."),
-        Argument("start", "Only deposits asked for at this time or later.", unit="Unix seconds"),
-        Argument("end", "Only deposits asked for at this time or earlier.", unit="Unix seconds"),
-        Argument("cursor", "True for the first page; then the `next_cursor` of the page before."),
+        Argument(
+            "start", "Only deposits asked for at this time or later.", kind="integer or text", unit="Unix seconds"
+        ),
+        Argument(
+            "end", "Only deposits asked for at this time or earlier.", kind="integer or text", unit="Unix seconds"
+        ),
+        Argument(
+            "cursor", "True for the first page; then the `next_cursor` of the page before.", kind="boolean or text"
+        ),
         Argument("limit", "How many deposits a page has; 25 when left out.", kind="integer"),
         Argument(
             "rebase_multiplier",
@@ -252,9 +258,15 @@ GET_STATUS_RECENT_WITHDRAWALS = Command(
             choices=("currency", "tokenized_asset"),
         ),
         Argument("method", "Only withdrawals by this method."),
-        Argument("start", "Only withdrawals asked for at this time or later.", unit="Unix seconds"),
-        Argument("end", "Only withdrawals asked for at this time or earlier.", unit="Unix seconds"),
-        Argument("cursor", "True for the first page; then the `next_cursor` of the page before."),
+        Argument(
+            "start", "Only withdrawals asked for at this time or later.", kind="integer or text", unit="Unix seconds"
+        ),
+        Argument(
+            "end", "Only withdrawals asked for at this time or earlier.", kind="integer or text", unit="Unix seconds"
+        ),
+        Argument(
+            "cursor", "True for the first page; then the `next_cursor` of the page before.", kind="boolean or text"
+        ),
         Argument("limit", "How many withdrawals a page has; 500 when left out.", kind="integer"),
         Argument(
             "rebase_multiplier",

@@ -258,7 +258,10 @@ EDIT_ORDER = Command(
     replaced_by="amend-order",
     arguments=(
         Argument(
-            "txid", "Kraken's id of the order, or its user reference if no other order has the same.", required=True
+            "txid",
+            "Kraken's id of the order, or its user reference if no other order has the same.",
+            kind="integer or text",
+            required=True,
         ),
         Argument(
             "pair",
@@ -327,7 +330,9 @@ CANCEL_ORDER = Command(
     example="kraken spot trading cancel-order --txid ODEMO6-GH9JK-7ADDED",
     arguments=(
         Argument(
-            "txid", "Kraken's id of the order, or a user reference for all orders that have it; this or `--cl-ord-id`."
+            "txid",
+            "Kraken's id of the order, or a user reference for all orders that have it; this or `--cl-ord-id`.",
+            kind="integer or text",
         ),
         Argument("cl_ord_id", "Client order id of the order; this or `--txid`."),
     ),
@@ -349,7 +354,12 @@ CANCEL_ORDER_BATCH = Command(
     one_of=(("orders", "cl_ord_ids"),),
     example="kraken spot trading cancel-order-batch --orders ODEMO6-GH9JK-7ADDED --orders 7 --cl-ord-ids strategy-4-0000021",
     arguments=(
-        Argument("orders", "Kraken's order ids, or user references for all orders that have them.", many=True),
+        Argument(
+            "orders",
+            "Kraken's order ids, or user references for all orders that have them.",
+            kind="integer or text",
+            many=True,
+        ),
         Argument("cl_ord_ids", "Client order ids of orders.", many=True),
     ),
 )

@@ -413,7 +413,12 @@ BATCH_CANCEL = Command(
     one_of=(("orders", "cl_ord_id"),),
     example="kraken spot ws batch-cancel --orders OM5CRX-N2HAL-GFGWE9 --orders 7 --cl-ord-id strategy-4-0000021",
     arguments=(
-        Argument("orders", "Kraken's order ids, or user references for all orders that have them.", many=True),
+        Argument(
+            "orders",
+            "Kraken's order ids, or user references for all orders that have them.",
+            kind="integer or text",
+            many=True,
+        ),
         Argument("cl_ord_id", "Client order ids.", many=True),
     ),
 )

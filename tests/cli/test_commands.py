@@ -1,0 +1,244 @@
+"""Every command: that it is there, what its help says, what it sends, what it prints, and that an exchange answers it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from kraken.cli.main import cli
+from kraken.cli.settings import Settings
+from kraken.cli.tree import EndpointCommand, all_commands
+from kraken.codegen.build import load_products
+from kraken.codegen.catalogue import catalogue
+from kraken.commands import ALIASES, PRODUCTS
+from kraken.emulator import Emulator
+from kraken.runtime.command import Argument, Command
+from kraken.runtime.transport import Lost, Reply, Request
+
+from ..specs import FOLDER, Exchange, rest_exchanges
+from ..support import numbers_as_text, wire_of
+from .conftest import Run
+
+COMMANDS = list(all_commands())
+IDS = ["-".join(each.path) for each in COMMANDS]
+BY_OPERATION = {(each.product, each.group, each.name): each for each in COMMANDS if each.kind == "rest"}
+SILENT = {("spot", "heartbeat"), ("unified", "heartbeat"), ("unified", "ledgers")}
+"""Channels that tell nothing while nothing happens."""
+KEY = "a-key-of-the-tests/0123456789"
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+KEYS = {f"KRAKEN_{product}_{part}": value for product in ("SPOT", "FUTURES") for part, value in (("API_KEY", KEY), ("SECRET_KEY", SECRET))}  # fmt: skip
+
+
+# ---------------------------------------------------------------------- the tree
+
+
+def leaves(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], EndpointCommand]]:
+    if isinstance(command, EndpointCommand):
+        yield path, command
+    elif isinstance(command, click.Group):
+        ctx = click.Context(command, info_name=path[-1] if path else "kraken", obj=Settings())
+        for name in command.list_commands(ctx):
+            found = command.get_command(ctx, name)
+            assert found is not None
+            yield from leaves(found, (*path, name))
+
+
+def test_the_tree_has_every_operation_channel_and_method_once(run: Run) -> None:
+    wanted = sorted(
+        (each["product"], each["kind"], each["group"], each["name"]) for each in catalogue(load_products(FOLDER))
+    )
+    listed = json.loads(run("catalogue", "-o", "json").stdout)
+    assert sorted((each["product"], each["kind"], each["group"], each["name"]) for each in listed) == wanted
+    ctx = click.Context(cli, obj=Settings())
+    tree = {path: leaf.endpoint for name in PRODUCTS for path, leaf in leaves(cli.get_command(ctx, name), (name,))}  # type: ignore[arg-type]
+    assert sorted(" ".join(("kraken", *path)) for path in tree) == sorted(each["command"] for each in listed)
+    assert [endpoint.path for endpoint in tree.values()] == list(tree)
+
+
+def test_an_alias_is_the_command_that_it_stands_for(run: Run) -> None:
+    listed = json.loads(run("catalogue", "-o", "json").stdout)
+    assert sorted(alias for each in listed for alias in each["aliases"]) == sorted(f"kraken {name}" for name in ALIASES)
+    (buying,) = [each for each in listed if "kraken buy" in each["aliases"]]
+    assert buying["command"] == "kraken spot trading add-order"
+
+
+@pytest.mark.parametrize("endpoint", COMMANDS, ids=IDS)
+def test_help_tells_everything(run: Run, endpoint: Command) -> None:
+    result = run(*endpoint.path, "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    words = " ".join(result.stdout.split())
+    assert endpoint.summary in words
+    assert endpoint.url in words
+    assert endpoint.example in result.stdout
+    for argument in endpoint.arguments:
+        assert f"{argument.option} " in words
+        assert not argument.unit or f"Unit: {argument.unit}." in words
+        assert all(choice in words for choice in argument.choices)
+    assert ("asked before" in words) is (endpoint.danger != "none")
+    assert ("--api-key-file" in words) is endpoint.auth
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_help_of_an_alias(run: Run, name: str) -> None:
+    result = run(name, "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    for positional in ALIASES[name].positional:
+        assert positional.upper() in result.stdout.splitlines()[0]
+    for preset in ALIASES[name].values:
+        assert f"--{preset} " not in result.stdout
+
+
+# ---------------------------------------------------------------------- what is sent and printed
+
+
+def words_of(endpoint: Command, arguments: dict[str, Any]) -> list[str]:
+    """A command line with some arguments of the Python method."""
+    known = {each.name: each for each in endpoint.arguments}
+    return [word for name, value in arguments.items() for word in option(known[name], value)]
+
+
+def option(argument: Argument, value: Any) -> list[str]:
+    if argument.kind == "boolean":
+        return [argument.option.replace("--", "--" if value else "--no-", 1)]
+    several = value if argument.many and isinstance(value, list) else [value]
+    return [f"{argument.option}={each if isinstance(each, str) else json.dumps(each)}" for each in several]
+
+
+class Canned:
+    """Answers one call with a canned exchange; looking for a tick finds nobody."""
+
+    exchange: Exchange
+    requests: list[Request]
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def send(self, request: Request) -> Reply | Lost:
+        path = request.target.partition("?")[0]
+        if f"{request.method} {path}" != self.exchange.operation and "{" not in self.exchange.operation:
+            return Lost(False, OSError("nobody is there"))
+        self.requests.append(request)
+        return self.exchange.reply
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def canned(monkeypatch: pytest.MonkeyPatch) -> type[Canned]:
+    Canned.requests = []
+    monkeypatch.setattr("kraken.cli.transport.SingleCallTransport", Canned)
+    return Canned
+
+
+EXCHANGES = [each for product in ("spot", "futures") for each in rest_exchanges(product) if not each.known.binary]
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=str)
+def test_canned_exchanges(run: Run, canned: type[Canned], exchange: Exchange) -> None:
+    canned.exchange = exchange
+    group = exchange.known.models.rpartition(".")[2]
+    endpoint = BY_OPERATION[exchange.product, group, exchange.known.name]
+    further = ["--yes"] if endpoint.danger != "none" else []
+    if endpoint.amount:
+        amount: Any = exchange.arguments
+        for part in endpoint.amount.split("."):
+            amount = amount[part]
+        further.append(f"--confirm-amount={amount}")
+    result = run(*endpoint.path, "-o", "json", *words_of(endpoint, exchange.arguments), *further, **KEYS)
+    (request,) = canned.requests
+    assert wire_of(request) == exchange.wire
+    if exchange.raises:
+        assert result.exit_code in (1, 2, 4)
+        assert json.loads(result.stdout).keys() >= {"error", "code", "message", "retryable", "hint"}
+    else:
+        assert result.exit_code == 0, result.stderr
+        assert numbers_as_text(result.stdout) == exchange.result(numbers_as_text(exchange.response))
+
+
+@pytest.mark.parametrize("chosen", ["table", "ndjson", "csv", "yaml"])
+@pytest.mark.parametrize("exchange", [each for each in EXCHANGES if not each.raises and each.number == 0], ids=str)
+def test_every_result_can_be_printed_in_every_format(
+    run: Run, canned: type[Canned], exchange: Exchange, chosen: str
+) -> None:
+    canned.exchange = exchange
+    endpoint = BY_OPERATION[exchange.product, exchange.known.models.rpartition(".")[2], exchange.known.name]
+    further = ["--yes"] if endpoint.danger != "none" else []
+    if endpoint.amount:
+        further += ["--emulator-file", str(Path(__file__))]
+    result = run(*endpoint.path, "-o", chosen, *words_of(endpoint, exchange.arguments), *further, **KEYS)
+    if endpoint.amount:  # refused: that is no emulator
+        assert result.exit_code == 2
+        return
+    assert result.exit_code == 0, result.stderr
+    for digits in amounts(json.loads(exchange.response, parse_float=str, parse_int=str)):
+        assert chosen == "csv" or digits in result.stdout
+
+
+def amounts(value: Any) -> Iterator[str]:
+    """The decimal numbers of a reply, which no format may round."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from amounts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from amounts(each)
+    elif (
+        isinstance(value, str)
+        and value.count(".") == 1
+        and value.replace(".", "").isdigit()
+        and not value.startswith("179")
+    ):  # times are readable
+        yield value
+
+
+# ---------------------------------------------------------------------- against an exchange
+
+
+@pytest.fixture(scope="module")
+def exchange_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, str]]:
+    """A running emulator, and the file in which it says where it is."""
+    names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url", "futures_ws_url", "unified_ws_url", "key", "secret", "futures_key", "futures_secret")  # fmt: skip
+    file = tmp_path_factory.mktemp("emulator") / "emulator.json"
+    with Emulator(market_interval=None) as running:
+        file.write_text(json.dumps({name: getattr(running, name) for name in names}), encoding="utf-8")
+        yield running, str(file)
+
+
+@pytest.mark.parametrize(
+    "endpoint", [each for each in COMMANDS if each.kind != "channel"], ids=lambda each: "-".join(each.path)
+)
+def test_every_call_reaches_the_exchange(
+    run: Run, exchange_file: tuple[Emulator, str], tmp_path: Path, endpoint: Command
+) -> None:
+    """Its example is carried out, or refused by the exchange for what it does not have: an order of that id."""
+    emulator, file = exchange_file
+    before = len(emulator.requests)
+    further = ["--yes"] if endpoint.danger != "none" else []
+    further += ["--save", str(tmp_path / "result")] if endpoint.binary else ["-o", "json"]
+    result = run(*shlex.split(endpoint.example)[1:], *further, "--emulator-file", file)
+    assert result.exit_code in (0, 1), result.stderr
+    if result.exit_code == 1:
+        assert endpoint.name in (result.stdout + result.stderr)
+    if endpoint.kind == "rest":
+        assert len(emulator.requests) > before
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [each for each in COMMANDS if each.kind == "channel" and (each.product, each.name) not in SILENT],
+    ids=lambda each: "-".join(each.path),
+)
+def test_every_channel_streams(run: Run, exchange_file: tuple[Emulator, str], endpoint: Command) -> None:
+    _, file = exchange_file
+    result = run(*shlex.split(endpoint.example)[1:], "--messages", "1", "--emulator-file", file)
+    assert result.exit_code == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    message = json.loads(line)
+    assert str(message.get("channel", message.get("feed"))).startswith(endpoint.name)
