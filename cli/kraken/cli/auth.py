@@ -62,7 +62,16 @@ def _command(name: str, *common: str, **settings: Any) -> Callable[[Callable[...
 # ---------------------------------------------------------------------- the commands
 
 
-@_command("add", "api_key_file", "timeout", "emulator", "sandbox", "yes", context_settings={"allow_extra_args": True})
+@_command(
+    "add",
+    "api_key_file",
+    "timeout",
+    "emulator",
+    "sandbox",
+    "yes",
+    context_settings={"allow_extra_args": True},
+    short_help="Store an API key.",
+)
 @click.argument("name", default=DEFAULT)
 @_product(True, "What the key is for; the Unified WebSocket takes Spot keys.")
 @click.option("--no-test", is_flag=True, help="Store the key without asking Kraken whether it works.")
@@ -99,7 +108,7 @@ def list_command(ctx: click.Context) -> None:
     _show(settings_of(ctx), [_row(profile) for profile in stored()])
 
 
-@_command("remove", "yes")
+@_command("remove", "yes", short_help="Remove a stored key; at Kraken it stays valid.")
 @click.argument("name")
 @_product(False, "Which one, where NAME is stored for both.")
 @click.pass_context
@@ -117,7 +126,7 @@ def remove_command(ctx: click.Context, name: str, product: str | None) -> None:
     click.echo(f"Removed the profile {name!r} of {product.title()}; at Kraken the key is still valid", err=True)
 
 
-@_command("test", "api_key_file", "timeout", "emulator", "sandbox")
+@_command("test", "api_key_file", "timeout", "emulator", "sandbox", short_help="Ask Kraken what a key may do.")
 @click.argument("name", default="")
 @_product(False, "What the key is for; needed where NAME is stored for both, and spot when there is no NAME.")
 @click.pass_context
@@ -275,7 +284,7 @@ def _values(name: str, value: Any) -> list[str]:
         return _aligned(_permissions(value))
     if isinstance(value, list):
         return value or ["any"]
-    return ["-" if value is None else value]
+    return [("never" if name == "expires" else "-") if value is None else value]
 
 
 def _permissions(value: Mapping[str, str] | list[str]) -> list[list[str]]:

@@ -109,8 +109,10 @@ def _from(profile: Profile) -> Found:
 def _warn_of_the_list_of_processes() -> None:
     """Once for a command, however many clients it makes."""
     ctx = click.get_current_context(silent=True)
-    if ctx is not None and ctx.meta.setdefault(_WARNED, ctx) is not ctx:
-        return
+    if ctx is not None:
+        if _WARNED in ctx.meta:
+            return
+        ctx.meta[_WARNED] = True
     click.echo(
         "Warning: others on this machine can see --secret-key in the list of processes; "
         "store the key with `kraken auth add`, or use the environment or --api-key-file",
@@ -136,4 +138,5 @@ def missing_key(product: str) -> str:
 
 def shortened(key: str) -> str:
     """A key by which its owner recognises it, and which nobody can use."""
-    return f"{key[:4]}...{key[-4:]}" if len(key) >= 24 else f"{key[:2]}..."
+    start, end = (4, 4) if len(key) >= 24 else (2, 0) if len(key) >= 8 else (0, 0)
+    return f"{key[:start]}...{key[len(key) - end :]}"

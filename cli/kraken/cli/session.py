@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .commands import Refused
-from .credentials import Credentials, find_credentials
+from .credentials import Credentials, find_credentials, missing_key
 from .settings import settings_of
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ class Session:
             )
         found = find_credentials(owner, self.settings)
         if not found.key:
-            prefix = f"KRAKEN_{owner.upper()}"
-            raise Refused(
-                f"needs an API key; store one with `kraken auth add`, set {prefix}_API_KEY and {prefix}_SECRET_KEY, or give "
-                "--api-key-file"
-            )
+            raise Refused(missing_key(owner))
         return found
 
     @property
@@ -109,7 +105,9 @@ class Session:
         if not self.settings.sandbox:
             return {}
         if product != "futures":
-            raise Refused("--sandbox: Kraken has a test environment for Futures only; --emulator works for all products")
+            raise Refused(
+                "--sandbox: Kraken has a test environment for Futures only; --emulator works for all products"
+            )
         return {"sandbox": True}
 
     @staticmethod
