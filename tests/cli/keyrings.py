@@ -18,7 +18,7 @@ OTHER_SECRET = "c2VjcmV0IG9mIGFub3RoZXIga2V5LCBhcyBsb25nIGFzIGEgcmVhbCBvbmUgaXMs
 class Ring(KeyringBackend):
     """A keyring in memory."""
 
-    priority = 5
+    priority: float = 5
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

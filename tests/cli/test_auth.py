@@ -145,7 +145,7 @@ def test_each_product_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_half_a_key_is_never_made_whole_from_another_place(
-    given: dict[str, str], environment: dict[str, str], missing: str, monkeypatch: pytest.MonkeyPatch
+    given: dict[str, Any], environment: dict[str, str], missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profiles.store("default", "spot", OTHER)
     for name, value in environment.items():

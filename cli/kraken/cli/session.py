@@ -105,9 +105,7 @@ class Session:
         if not self.settings.sandbox:
             return {}
         if product != "futures":
-            raise Refused(
-                "--sandbox: Kraken has a test environment for Futures only; --emulator works for all products"
-            )
+            raise Refused("--sandbox: Kraken has a test environment for Futures only; --emulator works for all products")
         return {"sandbox": True}
 
     @staticmethod
