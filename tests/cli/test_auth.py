@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
 import warnings
@@ -611,13 +612,15 @@ def test_what_is_typed_at_a_terminal_is_not_shown(config: Path) -> None:
     ) as running:  # fmt: skip
         os.close(theirs)
         shown = b""
-        for prompt, answer in ((b"API key: ", KEY), (b"API secret: ", SECRET)):
-            while prompt not in shown:
-                shown += os.read(ours, 1024)
-            os.write(ours, f"{answer}\n".encode())
-        while b"path" not in shown:
-            shown += os.read(ours, 1024)
-        assert running.wait(60) == 0
+        try:
+            for awaited, answer in ((b"API key: ", f"{KEY}\n"), (b"API secret: ", f"{SECRET}\n"), (b".json", "")):
+                while awaited not in shown:
+                    assert select.select([ours], [], [], 30)[0], shown
+                    shown += os.read(ours, 1024)
+                os.write(ours, answer.encode())
+            assert running.wait(60) == 0
+        finally:
+            running.kill()
     os.close(ours)
     assert KEY.encode() not in shown
     assert SECRET.encode() not in shown
