@@ -9,10 +9,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 
+import keyring
 import pytest
 from click.testing import CliRunner, Result
+from keyring.core import load_keyring
 
 from kraken.cli.main import cli
 from kraken.emulator import Emulator
@@ -80,6 +83,23 @@ class Recorder:
 def _nothing_of_ours_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of settings, empty: the stored keys of whoever runs the tests are not theirs. No keyring, too."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("KRAKEN_CONFIG_DIR", str(folder))
+    for name in (
+        "KRAKEN_PROFILE",
+        "KRAKEN_API_KEY_FILE",
+        "KRAKEN_OUTPUT",
+        "KRAKEN_FUTURES_API_KEY",
+        "KRAKEN_FUTURES_SECRET_KEY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    keyring.set_keyring(load_keyring("keyring.backends.null.Keyring"))
+    return folder
 
 
 @pytest.fixture

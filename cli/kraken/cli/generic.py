@@ -127,7 +127,7 @@ def _run(
     key = session.key_if_any(product) if operation is None or operation.auth else None
     signed = operation.auth if operation else bool(key)
     if signed and not key:
-        raise Refused(f"{endpoint.path} needs an API key; {session.how_to_give_a_key(product)}")
+        raise Refused(f"{endpoint.path} {session.missing_key(product)}")
     log.debug("%s %s%s, %s", method, endpoint.host, endpoint.path, "signed" if signed else "not signed")
     client = session.rest(product, signed=signed, host=endpoint.host)
     timeout = session.settings.timeout
@@ -142,7 +142,7 @@ def _run(
     except ExchangeError as error:
         if signed or error.category != "auth":
             raise
-        hint = f"no API key was given; {session.how_to_give_a_key(product)}"
+        hint = f"no API key was given; it {session.missing_key(product)}"
         raise type(error)(str(error.args[0]), error.facts._replace(hint=hint)) from error
     if session.settings.output:
         from .output import show

@@ -14,7 +14,7 @@ from kraken.runtime.json import to_json
 from .commands import Refused
 from .settings import Settings
 
-__all__ = ["Exact", "lines", "show"]
+__all__ = ["Exact", "format_of", "lines", "show"]
 
 
 class _Exact(float):
@@ -50,7 +50,7 @@ def show(result: Any, settings: Settings) -> None:
     Raises:
         Refused: The query cannot be understood.
     """
-    chosen = settings.output or ("table" if sys.stdout.isatty() else "json")
+    chosen = format_of(settings)
     if settings.query:
         result = _queried(_decode(to_json(result)), settings.query)
     if chosen == "table":
@@ -68,6 +68,11 @@ def show(result: Any, settings: Settings) -> None:
             click.echo(_json(row))
     else:
         click.echo(_yaml(_decode(_json(result))), nl=False)
+
+
+def format_of(settings: Settings) -> str:
+    """The format in which results are printed."""
+    return settings.output or ("table" if sys.stdout.isatty() else "json")
 
 
 def lines(settings: Settings) -> Callable[[str], None]:

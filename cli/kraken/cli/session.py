@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kraken.runtime.proxies import proxy_of
 
 from .commands import Refused
-from .credentials import Credentials, find_credentials
+from .credentials import Credentials, find_credentials, missing_key
 from .settings import settings_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Session:
             return Credentials()
         found = self.key_if_any(product)
         if not found:
-            raise Refused(f"{self._ctx.command_path} needs an API key; {self.how_to_give_a_key(product)}")
+            raise Refused(f"{self._ctx.command_path} {self.missing_key(product)}")
         return found
 
     def key_if_any(self, product: str) -> Credentials | None:
@@ -108,10 +108,9 @@ class Session:
         return found if found.key else None
 
     @staticmethod
-    def how_to_give_a_key(product: str) -> str:
-        """The ways to give a key, in words."""
-        prefix = f"KRAKEN_{_KEY_OF[product].upper()}"
-        return f"store one with `kraken auth add`, set {prefix}_API_KEY and {prefix}_SECRET_KEY, or give --api-key-file"
+    def missing_key(product: str) -> str:
+        """What to say when there is no key: that one is needed, and how to give it."""
+        return missing_key(_KEY_OF[product])
 
     @property
     def is_production(self) -> bool:
