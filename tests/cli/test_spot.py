@@ -221,7 +221,7 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(run: Run) -> None:
 def test_a_missing_key_is_told_with_the_ways_to_give_one(run: Run, emulator: Emulator) -> None:
     line = complaint(run("spot", "-X", "POST", f"{emulator.spot_url}/0/private/Balance"), 2)
     assert line.startswith("/0/private/Balance needs an API key")
-    for way in ("--api-key", "--secret-key", "KRAKEN_SPOT_API_KEY", "KRAKEN_SPOT_SECRET_KEY"):
+    for way in ("kraken auth add", "KRAKEN_SPOT_API_KEY", "KRAKEN_SPOT_SECRET_KEY", "--api-key-file"):
         assert way in line
     assert emulator.requests == []
 
@@ -234,11 +234,11 @@ def test_a_private_path_needs_a_key_with_every_method(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("given", "missing"),
-    [("KRAKEN_SPOT_API_KEY", "--secret-key"), ("KRAKEN_SPOT_SECRET_KEY", "--api-key")],
+    [("KRAKEN_SPOT_API_KEY", "KRAKEN_SPOT_SECRET_KEY"), ("KRAKEN_SPOT_SECRET_KEY", "KRAKEN_SPOT_API_KEY")],
 )
 def test_half_a_key_is_told(run: Run, given: str, missing: str) -> None:
     line = complaint(run("spot", "/0/private/Balance", **{given: ENVIRONMENT[given]}), 2)
-    assert line.startswith(f"{missing} is missing")
+    assert line.startswith(f"{missing} is missing beside {given}")
     assert ENVIRONMENT[given] not in line
 
 
@@ -270,7 +270,7 @@ def test_a_refusal_for_want_of_a_key_says_how_to_give_one(run: Run, recorder: Re
     recorder.answer = b'{"error":["EAPI:Invalid key"]}'
     line = complaint(run("spot", f"{recorder.url}/0/private/New"), 1)
     assert "EAPI:Invalid key" in line
-    assert "no API key was given; store one with `kraken auth add`" in line
+    assert "no API key was given; it needs an API key; store one with `kraken auth add" in line
     line = complaint(run("spot", f"{recorder.url}/0/private/New", **ENVIRONMENT), 1)
     assert "no API key was given" not in line
 

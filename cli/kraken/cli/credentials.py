@@ -45,7 +45,7 @@ def find_credentials(product: str, settings: Settings) -> Credentials:
     """The key for a product.
 
     It is looked for in this order: `--api-key` and `--secret-key`, `--api-key-file`, `--profile`, the environment
-    (`KRAKEN_SPOT_API_KEY`, `KRAKEN_SPOT_SECRET_KEY`), the stored profile `default`.
+    (`KRAKEN_SPOT_API_KEY` with `KRAKEN_SPOT_SECRET_KEY`, `KRAKEN_API_KEY_FILE`, `KRAKEN_PROFILE`), the stored profile `default`.
 
     Args:
         product: `spot` or `futures`; the Unified WebSocket takes Spot keys.
@@ -73,21 +73,31 @@ def _locate(product: str, settings: Settings) -> Found:
         _warn_of_the_list_of_processes()
     if given := _pair(settings.api_key, "--api-key", settings.secret_key, "--secret-key"):
         return Found(given, "--api-key")
-    if settings.api_key_file:
-        from .profiles import read_key_file
-
-        return Found(read_key_file(settings.api_key_file), f"--api-key-file {settings.api_key_file}")
-    if settings.profile:
-        from .profiles import require
-
-        return _from(require(settings.profile, product))
+    if found := _pointed_at(product, settings.api_key_file, "--api-key-file", settings.profile):
+        return found
     names = f"KRAKEN_{product.upper()}_API_KEY", f"KRAKEN_{product.upper()}_SECRET_KEY"
     if given := _pair(os.environ.get(names[0], ""), names[0], os.environ.get(names[1], ""), names[1]):
         return Found(given, f"the environment ({names[0]})")
+    kept = settings.environment
+    if found := _pointed_at(product, kept.get("api_key_file", ""), "KRAKEN_API_KEY_FILE", kept.get("profile", "")):
+        return found
     from .profiles import find
 
     stored = find(DEFAULT, product)
     return _from(stored) if stored else Found(Credentials(), "")
+
+
+def _pointed_at(product: str, file: str, file_name: str, profile: str) -> Found | None:
+    """The key in a file, else that of a profile, if one of them was named."""
+    if file:
+        from .profiles import read_key_file
+
+        return Found(read_key_file(file), f"{file_name} {file}")
+    if profile:
+        from .profiles import require
+
+        return _from(require(profile, product))
+    return None
 
 
 def _pair(key: str, key_name: str, secret: str, secret_name: str) -> Credentials | None:

@@ -55,10 +55,7 @@ class Session:
         Raises:
             Refused: There is no key, or it cannot be used.
         """
-        known = import_module(f"kraken.{product}.product").PRODUCT
-        url = host or (known.sandbox_url if self._sandbox(product) else known.url)
-        if emulator := self.emulator:
-            url = emulator.spot_url if product == "spot" else emulator.futures_url
+        url = self._address(product, host)
         options: dict[str, Any] = {"url": url, "timeout": self.settings.timeout}
         if calls == 1 and proxy_of(url, None) is None:
             from .transport import SingleCallTransport
@@ -125,6 +122,13 @@ class Session:
         elif self._emulator is None and self.settings.emulator:
             self._emulator = self._ctx.with_resource(running_emulator())
         return self._emulator
+
+    def _address(self, product: str, host: str) -> str:
+        """Where the REST API of a product is."""
+        if emulator := self.emulator:
+            return str(emulator.spot_url if product == "spot" else emulator.futures_url)
+        known = import_module(f"kraken.{product}.product").PRODUCT
+        return str(host or (known.sandbox_url if self._sandbox(product) else known.url))
 
     def _sandbox(self, product: str) -> dict[str, bool]:
         if not self.settings.sandbox:

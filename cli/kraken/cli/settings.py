@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 __all__ = ["FORMATS", "Common", "Settings", "common_options", "settings_of"]
 
@@ -17,29 +18,52 @@ TIMEOUT = 10
 class Settings:
     """Options that all commands have in common; they may stand before a command's name or behind it."""
 
-    def __init__(self, *, emulator: bool = False, output: str = "", yes: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        output: str = "",
+        query: str = "",
+        emulator: bool = False,
+        emulator_file: str = "",
+        sandbox: bool = False,
+        profile: str = "",
+        api_key_file: str = "",
+        api_key: str = "",
+        secret_key: str = "",
+        timeout: int = TIMEOUT,
+        yes: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        """Make settings.
+
+        Args:
+            output: One of `FORMATS`; empty for a table at a terminal, and JSON elsewhere.
+            query: A JMESPath expression for the result.
+            emulator: Whether to use an emulator that is started for the command, instead of Kraken.
+            emulator_file: Path of the file in which a running emulator says where it is, to use that one.
+            sandbox: Whether to use Kraken's test environment, where the product has one.
+            profile: Name of the stored key to use.
+            api_key_file: Path of a file with a key and its secret.
+            api_key: The key itself.
+            secret_key: Its secret.
+            timeout: Seconds to wait for a connection, and for each part of a reply.
+            yes: Whether questions are answered with yes.
+            verbose: Whether to tell on stderr what is being done.
+        """
         self.output = output
-        """One of `FORMATS`; empty for a table at a terminal, and JSON elsewhere."""
-        self.query = ""
-        """A JMESPath expression for the result."""
+        self.query = query
         self.emulator = emulator
-        """Whether to use an emulator that is started for the command, instead of Kraken."""
-        self.emulator_file = ""
-        """Path of the file in which a running emulator says where it is, to use that one."""
-        self.sandbox = False
-        """Whether to use Kraken's test environment, where the product has one."""
-        self.profile = ""
-        """Name of the stored key to use."""
-        self.timeout = TIMEOUT
-        """Seconds to wait for a connection, and for each part of a reply."""
+        self.emulator_file = emulator_file
+        self.sandbox = sandbox
+        self.profile = profile
+        self.api_key_file = api_key_file
+        self.api_key = api_key
+        self.secret_key = secret_key
+        self.timeout = timeout
         self.yes = yes
-        """Whether questions are answered with yes."""
-        self.verbose = False
-        """Whether to tell on stderr what is being done."""
-        self.api_key_file = ""
-        """Path of a file with a key and its secret."""
-        self.api_key = ""
-        self.secret_key = ""
+        self.verbose = verbose
+        self.environment: dict[str, str] = {}
+        """What the environment says of keys, which is less than what an option says."""
 
     def __repr__(self) -> str:
         return "Settings(<may hold a secret>)"
@@ -142,7 +166,11 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
         from .logs import to_stderr
 
         ctx.find_root().with_resource(to_stderr())
-    setattr(settings, parameter.name, value)
+    of_keys = parameter.name in ("profile", "api_key_file")
+    if of_keys and ctx.get_parameter_source(parameter.name) is ParameterSource.ENVIRONMENT:
+        settings.environment[parameter.name] = value
+    else:
+        setattr(settings, parameter.name, value)
 
 
 def settings_of(ctx: click.Context) -> Settings:

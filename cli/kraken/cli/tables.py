@@ -32,6 +32,9 @@ class Section(NamedTuple):
     """Whether it is one object, whose fields stand below one another."""
 
 
+_VALUE_WIDTH = 40
+
+
 class Map(Row):
     """Things of one kind by their names, and not a thing with fields."""
 
@@ -217,12 +220,14 @@ def _block(row: Row) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="bold", overflow="fold")
     # Numbers below one another are compared: they end in one column, where there is nothing but numbers.
     right = all(_is_number(value) for value in row.values())
-    table.add_column(justify="right" if right else "left", overflow="fold")
+    # Rather the names are broken than the values, of which most are numbers.
+    width = min(max((len(_text(value)) for value in row.values()), default=0), _VALUE_WIDTH)
+    table.add_column(justify="right" if right else "left", overflow="fold", min_width=width)
     for name, value in row.items():
-        table.add_row(name, _cell(value))
+        table.add_row(_text(name), _cell(value))
     return table
 
 
