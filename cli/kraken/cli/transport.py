@@ -7,7 +7,7 @@ import logging
 import os
 import ssl
 import zlib
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from urllib.parse import urlsplit
 
 from kraken.runtime.transport import Lost, Reply, Request, is_file, lost
@@ -23,13 +23,15 @@ _BROKEN = (OSError, HTTPException, EOFError, zlib.error, ValueError)
 class SingleCallTransport:
     """Makes a connection for each request, and knows no proxy."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, verify: ssl.SSLContext | bool = True) -> None:
         """Make a transport; nothing is connected.
 
         Args:
             url: Scheme and host of the server, and what its paths begin with.
+            verify: False switches the check of TLS certificates off; or a TLS context of your own.
         """
         self._url = urlsplit(url)
+        self._verify = verify
 
     def send(self, request: Request) -> Reply | Lost:
         """Send once. Never raises for what happens on the network, and never sends twice."""
@@ -60,7 +62,7 @@ class SingleCallTransport:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme != "https":
             return HTTPConnection(host, port, timeout=timeout)
-        return HTTPSConnection(host, port, timeout=timeout, context=_context())
+        return HTTPSConnection(host, port, timeout=timeout, context=_context(self._verify))
 
     def _write(self, connection: HTTPConnection, request: Request) -> None:
         target = self._url.path.rstrip("/") + request.target
@@ -74,19 +76,32 @@ class SingleCallTransport:
 
     @staticmethod
     def _read(response: HTTPResponse, request: Request) -> Reply:
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        if response.status < 200:
+            raise HTTPException(f"an interim reply with status {response.status}, which nobody asked for")
+        headers = {name.lower(): value.strip() for name, value in response.getheaders()}
         packed = headers.get("content-encoding") == "gzip"
         if request.sink is not None and is_file(response.status, headers):
             source = gzip.GzipFile(fileobj=response) if packed else response
             while piece := source.read(_PIECE):
                 request.sink(piece)
+            if response.length:  # reading in pieces does not tell that the rest is missing
+                raise IncompleteRead(b"", response.length)
             return Reply(response.status, headers, b"")
         body = response.read()
+        if not body and response.length is None and not response.chunked:
+            # A head that broke off looks like one of a reply without an end, of which nothing came.
+            raise IncompleteRead(b"")
         return Reply(response.status, headers, gzip.decompress(body) if packed else body)
 
 
-def _context() -> ssl.SSLContext:
+def _context(verify: ssl.SSLContext | bool) -> ssl.SSLContext:
     """Certificates are checked against those that the environment names, else against Mozilla's, as everywhere in this package."""
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if not verify:
+        unchecked = ssl.create_default_context()
+        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+        return unchecked
     if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return ssl.create_default_context()
     import certifi
