@@ -30,7 +30,9 @@ _TOOLS = {
     "auth": Lazy("kraken.cli.auth:auth", "Store, list, test and remove API keys.", "Tools"),
     "docs": Lazy("kraken.cli.reference:docs", "Read the reference of a command.", "Tools"),
     "catalogue": Lazy("kraken.cli.catalogue:catalogue", "List every command, for people and machines.", "Tools"),
-    "completion": Lazy("kraken.cli.completion:completion", "Let the shell complete commands, pairs and assets.", "Tools"),
+    "completion": Lazy(
+        "kraken.cli.completion:completion", "Let the shell complete commands, pairs and assets.", "Tools"
+    ),
 }
 
 

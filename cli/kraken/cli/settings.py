@@ -60,7 +60,9 @@ COMMON: dict[str, Common] = {
         click.Choice(FORMATS),
         environment="KRAKEN_OUTPUT",
     ),
-    "query": Common(("--query",), "Print only what this JMESPath expression takes from the result.", metavar="JMESPATH"),
+    "query": Common(
+        ("--query",), "Print only what this JMESPath expression takes from the result.", metavar="JMESPATH"
+    ),
     "profile": Common(
         ("--profile",), "Use the key that is stored under this name.", metavar="NAME", environment="KRAKEN_PROFILE"
     ),
