@@ -209,10 +209,8 @@ def _times(candles: Sequence[Candle], step: int, first: int, width: int, minutes
         if now != period and min(column, width - length) >= free:
             moment = datetime.fromtimestamp(candle.begin, UTC)
             today = f"{moment:%d %b}"
-            if minutes >= _DAY:
-                text = f"{moment:%Y-%m-%d}"
-            else:
-                text = today if found and today != day else f"{moment:%H:%M}"
+            clock = today if found and today != day else f"{moment:%H:%M}"
+            text = f"{moment:%Y-%m-%d}" if minutes >= _DAY else clock
             found[column], day, free = text, today, column + length + 2
         period = now
     return found
