@@ -23,8 +23,8 @@ _STYLES: dict[str, dict[str, Any]] = {
     "newest": {"bold": True},
 }
 _TALLEST = 32
-_AROUND = 4
-"""Rows of a terminal that are not the chart's: two above it, one below, and the prompt."""
+_AROUND = 5
+"""Rows of a terminal that are not the chart's: three above it, one below, and the prompt."""
 
 
 @click.command(params=list(common_options("emulator", "sandbox", "timeout", "verbose")))
@@ -77,10 +77,13 @@ def page(pair: str, candles: list[Candle], columns: int, rows: int, minutes: int
     if not lines:
         raise Failed(f"{columns} columns are not enough for a chart")
     drawn = ["".join(_styled(*span, coloured=coloured) for span in line) for line in lines]
-    return [*_headings(pair, shown, minutes, coloured), *(line if coloured else line.rstrip() for line in drawn)]
+    return [
+        *_headings(pair, shown, columns, minutes, coloured),
+        *(line if coloured else line.rstrip() for line in drawn),
+    ]
 
 
-def _headings(pair: str, candles: Sequence[Candle], minutes: int, coloured: bool) -> list[str]:
+def _headings(pair: str, candles: Sequence[Candle], columns: int, minutes: int, coloured: bool) -> list[str]:
     from datetime import UTC, datetime
 
     from .drawing import EXACT, signed, total
@@ -89,17 +92,29 @@ def _headings(pair: str, candles: Sequence[Candle], minutes: int, coloured: bool
     begin, end = (f"{datetime.fromtimestamp(each.begin, UTC):%Y-%m-%d %H:%M}" for each in (first, last))
     change = EXACT.subtract(last.close, first.open)
     percent = f" ({change / first.open * 100:+.2f} %)" if first.open else ""
-    kind = "down" if change < 0 else "up"
     figures = [
-        f"open {first.open:f}",
-        f"high {max(each.high for each in candles):f}",
-        f"low {min(each.low for each in candles):f}",
-        f"close {last.close:f}",
-        _styled(signed(change) + percent, kind, coloured=coloured),
-        f"volume {total([each.volume for each in candles]):f}",
+        (f"open {first.open:f}", ""),
+        (f"high {max(each.high for each in candles):f}", ""),
+        (f"low {min(each.low for each in candles):f}", ""),
+        (f"close {last.close:f}", ""),
+        (signed(change) + percent, "down" if change < 0 else "up"),
+        (f"volume {total([each.volume for each in candles]):f}", ""),
     ]
-    title = click.style(pair, bold=True) if coloured else pair
-    return [f"{title}  {length(minutes)} candles, {begin} to {end} UTC", "  ".join(figures)]
+    titles = [(pair, "newest"), (f"{length(minutes)} candles, {begin} to {end} UTC", "")]
+    return [*_wrapped(titles, columns, coloured), *_wrapped(figures, columns, coloured)]
+
+
+def _wrapped(parts: Sequence[tuple[str, str]], columns: int, coloured: bool) -> list[str]:
+    """Texts and their kinds beside each other, in as many lines as they need."""
+    lines, used = [""], 0
+    for text, kind in parts:
+        gap = 2 if used else 0
+        if used and used + gap + len(text) > columns:
+            lines.append("")
+            gap = used = 0
+        lines[-1] += " " * gap + _styled(text, kind, coloured=coloured)
+        used += gap + len(text)
+    return lines
 
 
 def length(minutes: int) -> str:

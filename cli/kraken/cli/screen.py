@@ -56,7 +56,7 @@ class WatchApp(App[None]):
     #chart { height: 3fr; border-top: solid ansi_bright_black; }
     #trades { height: 2fr; border-top: solid ansi_bright_black; }
     """
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (NARROW, "-wide")]
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (NARROW, "-wide")]  # noqa: RUF012 - as in App
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit"),
         Binding("ctrl+c", "quit", priority=True),
