@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 PATIENCE = 40
@@ -62,7 +62,7 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *arguments: str, columns: int = 80, rows: int = 24, before: str = "", **environment: str
+    *arguments: str, columns: int = 80, rows: int = 24, before: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[Terminal]:
     """Run the program with a terminal; `before` is Python that runs in front of it."""
     ours, theirs = pty.openpty()
@@ -73,7 +73,7 @@ def terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**inherited, "TERM": "xterm-256color", **environment},
+        env={**inherited, "TERM": "xterm-256color", **(environment or {})},
         start_new_session=True,
     )
     try:

@@ -19,11 +19,11 @@ from kraken.cli.settings import Settings
 from kraken.emulator import Emulator
 from kraken.exceptions import ExchangeError
 from kraken.futures import FuturesClient
-from kraken.futures.models.charts import CandlesRequest
 from kraken.spot import SpotClient
-from kraken.spot.models.market_data import REQUESTS
 
 from .terminal import COLOUR, terminal
+
+PAIRS = {"spot": "BTC/USD", "futures": "PF_XBTUSD"}
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,8 @@ def run(*arguments: str, columns: int = 80) -> Result:
 
 
 def candle(hour: int, *prices: str, volume: str = "1") -> Candle:
-    return Candle(1_795_305_600 + 3600 * hour, *map(Decimal, prices), Decimal(volume))
+    opened, highest, lowest, closed = map(Decimal, prices)
+    return Candle(1_795_305_600 + 3600 * hour, opened, highest, lowest, closed, Decimal(volume))
 
 
 RISES_AND_FALLS = [
@@ -151,22 +152,12 @@ def test_futures_too(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("product", ["spot", "futures"])
 def test_a_length_that_kraken_does_not_have_is_refused_with_those_it_has(product: str, emulator: Emulator) -> None:
-    before = len(emulator.requests)
-    result = run("BTC/USD", "--product", product, "--interval", "7")
-    assert result.exit_code == 2
+    result = run(PAIRS[product], "--product", product, "--interval", "7")
+    assert (result.exit_code, emulator.requests) == (2, [])
     told = re.search(r"one of (.*) minutes", result.stderr)
     assert told is not None
     for minutes in map(int, told[1].split(", ")):
-        if product == "spot":
-            REQUESTS["get_ohlc_data"](pair="BTC/USD", interval=minutes)
-        else:
-            names = [
-                f"{minutes // size}{unit}"
-                for unit, size in (("m", 1), ("h", 60), ("d", 1440), ("w", 10080))
-                if minutes >= size
-            ]
-            CandlesRequest(tick_type="trade", symbol="PF_XBTUSD", resolution=names[-1])  # type: ignore[arg-type]
-    assert len(emulator.requests) == before
+        assert run(PAIRS[product], "--product", product, "--interval", str(minutes)).exit_code == 0
 
 
 def test_an_unknown_pair_is_told_in_krakens_words() -> None:
@@ -189,7 +180,7 @@ def test_colours_at_a_terminal() -> None:
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colours_where_they_are_not_wanted(environment: dict[str, str]) -> None:
-    with terminal("--emulator", "chart", "BTC/USD", **environment) as screen:
+    with terminal("--emulator", "chart", "BTC/USD", environment=environment) as screen:
         assert screen.end() == 0
     assert "1 h candles" in screen.shown
     assert "\x1b" not in screen.shown

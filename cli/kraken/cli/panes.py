@@ -76,18 +76,22 @@ def _figures(product: str, ticker: Any) -> list[tuple[str, str, str]]:
 
 def status(market: Market, width: int) -> Text:
     """Whether the book is proved right."""
-    proved, faults = (
-        ("checksums verified", "mismatches") if market.product == "spot" else ("changes in sequence", "gaps")
+    proved, fault, faults = (
+        ("checksums verified", "mismatch", "mismatches")
+        if market.product == "spot"
+        else ("changes in sequence", "gap", "gaps")
     )
-    counts = f"{market.verified:,} {proved}, {market.mismatches:,} {faults}"
+    counts = f"{market.verified:,} {proved}, {market.mismatches:,} {fault if market.mismatches == 1 else faults}"
     line = Text(" book ", DIM)
     if market.book is not None and market.book.valid:
         line.append("✓ live", GOOD)
     elif market.fault:
-        line.append("↻ recovering", WARNING).append(f" ({market.fault})", WARNING)
+        line.append("↻ recovering", WARNING)
     else:
         line.append("… withheld", WARNING)
     line.append(_GAP).append(counts, SELL if market.mismatches else "")
+    if market.fault:
+        line.append(f" ({market.fault})", WARNING)
     line.truncate(width)
     return line
 

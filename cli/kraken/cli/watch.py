@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import sys
@@ -57,6 +56,8 @@ def watch(ctx: click.Context, pair: str, depth: int | None, interval: int, produ
         raise Refused("`kraken watch` needs an extra; install it with: pip install 'kraken-typed-sdk[tui]'")
     intervals, depths = check_interval(product, interval), check_depth(product, depth)
 
+    import asyncio
+
     from .market import Market
     from .session import Session
 
@@ -68,6 +69,8 @@ def watch(ctx: click.Context, pair: str, depth: int | None, interval: int, produ
 
 
 async def _show(market: Market, intervals: list[int], depths: list[int]) -> None:
+    import asyncio
+
     from .screen import WatchApp
 
     app = WatchApp(market, intervals=intervals, depths=depths)
