@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +34,7 @@ _ROUNDED = Decimal("0.0001")
 
 def header(market: Market, width: int) -> Text:
     """The market, and the state of the connections."""
-    left = Text(f" {market.pair}", "bold").append(f"  Kraken {market.product.title()}", DIM)
+    left = Text.assemble((f" {market.pair}", "bold"), (f"{_GAP}Kraken {market.product.title()}", DIM))
     lost = market.lost_link
     if lost is None:
         return _apart(left, Text("● connected ", GOOD), width)
@@ -82,7 +81,7 @@ def status(market: Market, width: int) -> Text:
         else ("changes in sequence", "gap", "gaps")
     )
     counts = f"{market.verified:,} {proved}, {market.mismatches:,} {fault if market.mismatches == 1 else faults}"
-    line = Text(" book ", DIM)
+    line = Text.assemble((" book ", DIM))
     if market.book is not None and market.book.valid:
         line.append("✓ live", GOOD)
     elif market.fault:
@@ -90,8 +89,9 @@ def status(market: Market, width: int) -> Text:
     else:
         line.append("… withheld", WARNING)
     line.append(_GAP).append(counts, SELL if market.mismatches else "")
-    if market.fault:
-        line.append(f" ({market.fault})", WARNING)
+    why = f" ({market.fault})" if market.fault else ""
+    if line.cell_len + len(why) <= width:
+        line.append(why, WARNING)
     line.truncate(width)
     return line
 
@@ -147,12 +147,12 @@ def ladder(market: Market, width: int, height: int, offset: int) -> Text:
 def _withheld(market: Market, width: int, height: int) -> Text:
     link = market.links["book"]
     if not link.is_live:
-        reason = f"{link.told} since {link.since:%H:%M:%S} UTC"
+        reasons = [f"{link.told} since {link.since:%H:%M:%S} UTC", link.reason]
     else:
-        reason = f"recovering: {market.fault}" if market.fault else "waiting for its snapshot"
-    words = [Text("The book is withheld", WARNING), Text(reason, DIM), Text(link.reason, DIM)]
+        reasons = ["recovering:", *market.fault.split(", ")] if market.fault else ["waiting for its snapshot"]
+    words = [Text("The book is withheld", WARNING), *(Text(reason, DIM) for reason in reasons)]
     for line in words:
-        line.truncate(width)
+        line.truncate(width, overflow="ellipsis")
         line.align("center", width)
     return Text("\n" * max(0, height // 2 - 2)) + Text("\n").join(words)
 
@@ -194,9 +194,8 @@ def trades(market: Market, width: int, height: int) -> Text:
     lines = []
     for trade, price, size in zip(shown, prices, sizes, strict=True):
         style = BUY if trade.side == "buy" else SELL
-        line = Text(f" {trade.time:%H:%M:%S}", DIM).append(
-            f"{_GAP}{trade.side:4}{_GAP}{price}", style if is_live else DIM
-        )
+        line = Text().append(f" {trade.time:%H:%M:%S}", DIM)
+        line.append(f"{_GAP}{trade.side:4}{_GAP}{price}", style if is_live else DIM)
         line.append(f"{_GAP}{size}", "" if is_live else DIM)
         line.truncate(width)
         lines.append(line)
@@ -217,11 +216,6 @@ def chart(market: Market, width: int, height: int, *, coloured: bool) -> Text:
     return Text("\n").join(
         Text.assemble(*((span.text, _STYLES.get(span.kind, "") if is_live else DIM) for span in line)) for line in lines
     )
-
-
-def clock() -> str:
-    """The time now."""
-    return f"{datetime.now(UTC):%H:%M:%S} UTC"
 
 
 def _apart(left: Text, right: Text, width: int) -> Text:

@@ -136,7 +136,9 @@ class WatchApp(App[None]):
         if self._depths:
             keys["d/D"] = "depth"
         keys |= {"↑/↓": "scroll the book", "c": "centre it"}
-        return Text(" ").join(Text(f" {key}", "bold").append(f" {what} ", panes.DIM) for key, what in keys.items())
+        return Text(" ").join(
+            Text.assemble((f" {key}", "bold"), (f" {what} ", panes.DIM)) for key, what in keys.items()
+        )
 
     # ------------------------------------------------------------------ keys
 
