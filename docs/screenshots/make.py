@@ -71,7 +71,7 @@ async def screenshot(
     emulator, clock = quiet_market()
     with (
         emulator,
-        mock.patch("kraken.cli.session.running_emulator", lambda: nullcontext(emulator)),
+        mock.patch("kraken.cli.session.running_emulator", return_value=nullcontext(emulator)),
         click.Context(watch, obj=Settings(emulator=True)) as ctx,
     ):
         live_for_a_while(emulator, clock)
@@ -102,7 +102,7 @@ def picture_of_chart(name: str, pair: str, columns: int, rows: int, interval: in
     emulator, clock = quiet_market()
     with emulator, click.Context(watch, obj=Settings(emulator=True)) as ctx:
         live_for_a_while(emulator, clock)
-        with mock.patch("kraken.cli.session.running_emulator", lambda: nullcontext(emulator)):
+        with mock.patch("kraken.cli.session.running_emulator", return_value=nullcontext(emulator)):
             client = Session(ctx).rest("spot", signed=False)
             candles = candles_of("spot", request(client, "spot", pair, interval, 60))[-60:]
     lines = page(pair, candles, columns, rows, interval, coloured=True)

@@ -508,3 +508,34 @@ def test_help_imports_nothing_heavy(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "heavy:\n")
     assert "kraken watch BTC/USD" in done.stdout or "kraken chart BTC/USD" in done.stdout
+
+
+@pytest.mark.parametrize("part", ["header", "ladder"])
+def test_a_failure_of_the_screen_itself_is_no_success(part: str) -> None:
+    before = f"import kraken.cli.panes as panes\npanes.{part} = None"
+    with terminal("--emulator", "watch", "BTC/USD", before=before) as screen:
+        assert screen.end() == 1
+
+
+def test_a_failure_of_a_stream_ends_it_instead_of_leaving_old_figures() -> None:
+    before = "import kraken.cli.market as market\nmarket.Market._traded = None"
+    with terminal("--emulator", "watch", "BTC/USD", before=before) as screen:
+        assert screen.end() == 1
+    assert "TypeError" in screen.shown.rpartition(LEFT)[2]
+
+
+def test_without_a_connection_it_ends_with_the_reason() -> None:
+    before = (
+        "import kraken.cli.session as session\n"
+        "dead = dict.fromkeys(('rest_url', 'ws_url'), 'http://127.0.0.1:9')\n"
+        "session.addresses = lambda emulator, product: {**dead, 'ws_url': 'ws://127.0.0.1:9'}"
+    )
+    with terminal("--emulator", "watch", "BTC/USD", before=before) as screen:
+        assert screen.end() == 3
+    assert "Error: " in screen.shown.rpartition(LEFT)[2]
+
+
+def test_a_test_environment_that_spot_does_not_have_is_refused() -> None:
+    with terminal("--sandbox", "watch", "BTC/USD", columns=200) as screen:
+        assert screen.end() == 2
+    assert screen.shown.startswith("Error: --sandbox: ")

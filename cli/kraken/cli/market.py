@@ -100,8 +100,8 @@ class Market:
         self.fault = ""
         """Why the book is withheld at present."""
         self.ticker: Any = None
-        self.ended: KrakenError | None = None
-        """What has ended one of the streams for good."""
+        self.ended: Exception | None = None
+        """What has ended one of the streams for good; nothing that is shown is kept up to date any more."""
         self.history_fault = ""
         """Why there are no past candles."""
         self.links = {"book": Link(), "feeds": Link()}
@@ -112,7 +112,6 @@ class Market:
         self._live: dict[int, Candle] = {}
         self._stale = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stack = AsyncExitStack()
 
     @property
     def trades(self) -> list[Trade]:
@@ -137,15 +136,16 @@ class Market:
     # ------------------------------------------------------------------ life
 
     async def __aenter__(self) -> Self:
-        await self._stack.__aenter__()
-        self._rest = await self._stack.enter_async_context(_rest_client(self._session, self.product))
-        self._feeds = await self._stack.enter_async_context(self._session.sockets(self.product, signed=False))
+        async with AsyncExitStack() as stack:
+            self._feeds = await stack.enter_async_context(self._session.sockets(self.product, signed=False))
+            self._rest = await stack.enter_async_context(_rest_client(self._session, self.product))
+            self._stack = stack.pop_all()
         self._feeds.on_event(lambda event: self._happened("feeds", event))
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._stop(*self._tasks)
-        await self._stack.__aexit__(None, None, None)
+        await self._stack.aclose()
 
     def start(self) -> None:
         """Begin to follow it."""
@@ -186,7 +186,7 @@ class Market:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except KrakenError as error:
+        except Exception as error:
             self.ended = error
             self.on_change()
 

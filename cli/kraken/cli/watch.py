@@ -63,12 +63,14 @@ def watch(ctx: click.Context, pair: str, depth: int | None, interval: int, produ
 
     market = Market(Session(ctx), product, pair, interval=interval, depth=depth or next(iter(depths), None))
     with _quiet():
-        asyncio.run(_show(market, intervals, depths))
+        code = asyncio.run(_show(market, intervals, depths))
     if market.ended is not None:
         raise market.ended
+    ctx.exit(code)
 
 
-async def _show(market: Market, intervals: list[int], depths: list[int]) -> None:
+async def _show(market: Market, intervals: list[int], depths: list[int]) -> int:
+    """Show it until it is closed; the exit code is above 0 only if the screen itself has failed."""
     import asyncio
 
     from .screen import WatchApp
@@ -80,6 +82,7 @@ async def _show(market: Market, intervals: list[int], depths: list[int]) -> None
                 asyncio.get_running_loop().add_signal_handler(each, app.exit)
         # Without the mouse, the terminal's own selection goes on to work.
         await app.run_async(mouse=False)
+    return app.return_code or 0
 
 
 @contextmanager
