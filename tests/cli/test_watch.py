@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from textual.pilot import Pilot
 
 from kraken.cli import panes
 from kraken.cli.candles import check_depth, check_interval
+from kraken.cli.chart import chart
 from kraken.cli.market import Market
 from kraken.cli.screen import WatchApp
 from kraken.cli.session import Session
@@ -298,7 +300,7 @@ def test_a_book_that_does_not_match_is_withheld_and_counted(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        async with watching(emulator, monkeypatch) as screen:
+        async with watching(emulator, monkeypatch, size=(120, 40)) as screen:
             await screen.until_live()
             assert re.search(r"✓ live  [1-9]\d* checksums verified, 0 mismatches", screen.lines[2])
             emulator.poison_checksum("BTC/USD", 10_000)
@@ -307,10 +309,12 @@ def test_a_book_that_does_not_match_is_withheld_and_counted(
             await screen.until(
                 lambda: bool(re.search(r"recovering: +\d+ computed +\d+ expected", " ".join(screen.pane("ladder"))))
             )
-            assert re.search(r"↻ recovering  1 checksums verified, [1-9]\d* mismatch", screen.lines[2])
+            told = r"↻ recovering  1 checksums verified, [1-9]\d* mismatch\w* \(\d+ computed, \d+ expected\)"
+            assert re.search(told, screen.lines[2])
             assert screen.levels() == []
             emulator.heal()
             await screen.until_live()
+            await screen.until(lambda: "expected" not in screen.lines[2])
             assert re.search(r"✓ live  \d+ checksums verified, [1-9]\d* mismatch", screen.lines[2])
 
     run(scenario)
@@ -345,6 +349,7 @@ def test_what_was_told_before_a_break_does_not_look_live(emulator: Emulator, mon
                 panes.chart(screen.market, 40, 10, coloured=True),
             ):
                 assert {span.style for span in text.spans} == {panes.DIM}
+                assert sum(span.end - span.start for span in text.spans) == len(text.plain.replace("\n", ""))
 
     run(scenario)
 
@@ -495,6 +500,17 @@ def test_what_kraken_does_not_have_is_refused(arguments: list[str], words: str) 
     with terminal("--emulator", "watch", *arguments, columns=200) as screen:
         assert screen.end() == 2
     assert screen.shown.startswith(f"Error: {expected}")
+
+
+@pytest.mark.parametrize("command", [watch, chart])
+def test_the_page_names_every_option_and_key(command: click.Command) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "terminal.md").read_text(encoding="utf-8")
+    section = page.partition(f"## `kraken {command.name} PAIR`")[2].partition("\n## ")[0]
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert f"`{parameter.opts[0]}" in section, parameter
+    for picture in re.findall(r"\]\((.*?\.svg)\)", page):
+        assert (Path(__file__).resolve().parents[2] / "docs" / picture).is_file()
 
 
 @pytest.mark.parametrize("command", ["watch", "chart"])
