@@ -56,12 +56,14 @@ class Link:
         """When it was lost, or when the first attempt was made."""
         self.reason = ""
         """Why it was lost."""
+        self.attempt = 1
+        """How often it has been tried to get it back."""
 
     def take(self, event: Event) -> None:
         """Take over what an event says."""
         match event:
-            case Connecting(attempt=attempt) if attempt > 1 and not self.is_live:
-                self.told = f"{self.told.partition(',')[0]}, attempt {attempt}"
+            case Connecting(attempt=attempt):
+                self.attempt = attempt
             case Open() | Restored():
                 self.is_live, self.reason = True, ""
             case Dropped(code=code, reason=reason):

@@ -147,7 +147,7 @@ def ladder(market: Market, width: int, height: int, offset: int) -> Text:
 def _withheld(market: Market, width: int, height: int) -> Text:
     link = market.links["book"]
     if not link.is_live:
-        reasons = [f"{link.told} since {link.since:%H:%M:%S} UTC", link.reason]
+        reasons = [f"{link.told} since {link.since:%H:%M:%S} UTC", f"attempt {link.attempt}", link.reason]
     else:
         reasons = ["recovering:", *market.fault.split(", ")] if market.fault else ["waiting for its snapshot"]
     words = [Text("The book is withheld", WARNING), *(Text(reason, DIM) for reason in reasons)]
