@@ -548,7 +548,7 @@ def test_without_a_connection_it_ends_with_the_reason() -> None:
         "session.addresses = lambda emulator, product: {**dead, 'ws_url': 'ws://127.0.0.1:9'}"
     )
     with terminal("--emulator", "watch", "BTC/USD", before=before) as screen:
-        assert screen.end() == 3
+        assert screen.end() == 3, screen.shown
     assert "Error: " in screen.shown.rpartition(LEFT)[2]
 
 
