@@ -30,8 +30,9 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Read until something was shown."""
+        deadline = time.monotonic() + PATIENCE
         while text not in self.shown:
-            assert self._read(), f"it ended without showing {text!r}: {self.shown!r}"
+            assert self._read(deadline), f"it ended without showing {text!r}: {self.shown!r}"
 
     def press(self, keys: str) -> None:
         """Type something."""
@@ -39,7 +40,8 @@ class Terminal:
 
     def end(self) -> int:
         """Read to the end, and give the exit code."""
-        while self._read():
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
             pass
         return self.process.wait(PATIENCE)
 
@@ -47,8 +49,8 @@ class Terminal:
         """How the terminal treats what is typed."""
         return list(termios.tcgetattr(self._side)[:4])
 
-    def _read(self) -> bool:
-        deadline = time.monotonic() + PATIENCE
+    def _read(self, deadline: float) -> bool:
+        assert time.monotonic() < deadline, f"it goes on and on: {self.shown!r}"
         while not select.select([self._side], [], [], 0.1)[0]:
             assert time.monotonic() < deadline, f"nothing more was shown after {self.shown!r}"
             if self.process.poll() is not None and not select.select([self._side], [], [], 0)[0]:
