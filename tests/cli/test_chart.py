@@ -77,6 +77,15 @@ def test_without_colours_the_shape_tells_what_fell() -> None:
     assert "█" not in "".join(coloured[:6])
 
 
+def test_where_there_is_no_room_the_newest_candles_are_drawn() -> None:
+    assert list(draw(RISES_AND_FALLS, 7, 9, 60, coloured=False).shown) == RISES_AND_FALLS[1:]
+
+
+def test_a_date_at_the_right_end_stays_inside() -> None:
+    (date,) = draw(RISES_AND_FALLS[:1], 20, 9, 1440, coloured=False).lines[-1]
+    assert date.text == "          2026-11-22"
+
+
 PRICES = st.decimals("0.0001", "99999", places=4)
 
 
@@ -130,6 +139,7 @@ def test_prices_at_the_axis_fall_evenly_and_lie_between_low_and_high() -> None:
     low, high = (Decimal(re.search(rf"{name} ([\d.]+)", figures)[1]) for name in ("low", "high"))  # type: ignore[index]
     labels = [Decimal(found[1]) for line in lines if (found := re.search(r"┤(\d+\.\d)$", line))]
     assert len(labels) >= 3
+    assert "█" in "".join(lines[:10]), "no colours, so what fell is solid"
     assert labels == sorted(labels, reverse=True)
     assert low <= labels[-1]
     assert labels[0] <= high
