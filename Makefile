@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check generate bench soak format clean
+.PHONY: setup demo test check generate bench soak screenshots format clean
 
 setup: $(READY)
 
@@ -39,6 +39,9 @@ bench: $(READY)  ## side by side with other clients, into docs/benchmarks.md
 
 soak: $(READY)  ## an hour of simulated market full of trouble, into docs/soak.md
 	$(BIN)/python -m tests.soak --output docs/soak.md
+
+screenshots: $(READY)  ## the pictures of docs/terminal.md, from the emulator
+	$(BIN)/python docs/screenshots/make.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -64,23 +64,27 @@ class Session:
         client = self._class(product, "Client")
         return self._ctx.with_resource(client(*self.credentials(product, signed=signed), **options))
 
-    def sockets(self, product: str, *, signed: bool, kind: str = "WSClient") -> Any:
+    def sockets(self, product: str, *, signed: bool, kind: str = "WSClient", **more: Any) -> Any:
         """A WebSocket client, not yet started: `async with session.sockets("spot", signed=False) as ws:`.
 
         Args:
             product: `spot`, `futures` or `unified`.
             signed: Whether it needs a key.
             kind: `WSClient`, `OrderBookClient`, or `Level3BookClient` where the product has one.
+            more: Further options of the client, such as the `depth` of books.
 
         Raises:
             Refused: There is no key, or it cannot be used.
         """
         client = self._class(product, kind)
-        options: dict[str, Any] = self._sandbox(product)
+        options: dict[str, Any] = {"timeout": self.settings.timeout, **more, **self._sandbox(product)}
         if emulator := self.emulator:
             options |= addresses(emulator, product)
-        key, secret = self.credentials(product, signed=signed)
-        return client(key=key, secret=secret, **options)
+        if product == "futures" and kind == "OrderBookClient":
+            options.pop("rest_url", None)  # its books are public, so it takes neither a key nor where to ask for one
+        else:
+            options["key"], options["secret"] = self.credentials(product, signed=signed)
+        return client(**options)
 
     def credentials(self, product: str, *, signed: bool) -> Credentials:
         """The key for a product; an empty one for public calls, also while the environment holds a broken key.

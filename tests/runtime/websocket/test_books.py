@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kraken.runtime.errors import ConnectionLost, ExchangeError, InvalidRequest
+from kraken.runtime.errors import ConnectionLost, ExchangeError, InvalidRequest, NotSent
 from kraken.runtime.orderbook import OrderBook
 from kraken.runtime.websocket.events import BookInvalid, BookRestored, Event, SubscriptionLost
 
@@ -88,6 +88,18 @@ def test_books_are_kept_and_read_as_typed_levels_and_as_plain_dicts() -> None:
             assert not book.valid
             await client.add_book(["BTC/USD"])
             await until(lambda: client.book("BTC/USD").valid)
+
+    run(scenario)
+
+
+def test_without_a_connection_adding_a_book_raises_what_it_says() -> None:
+    async def scenario() -> None:
+        async with Market() as market:
+            client = books(market)
+        async with client:
+            with pytest.raises(NotSent):
+                await client.add_book(["BTC/USD", "ETH/USD"])
+            assert client.get("BTC/USD") is None
 
     run(scenario)
 

@@ -297,9 +297,10 @@ class _Keeper(Generic[B]):
         self._finish(None)
 
     def forget(self, pairs: list[str]) -> None:
-        """Drop books that are no longer kept."""
+        """Drop books that are no longer kept; a session that failed may have done so before."""
         for pair in pairs:
-            self.books.pop(pair).invalidate()
+            if (book := self.books.pop(pair, None)) is not None:
+                book.invalidate()
             self._failures.pop(pair, None)
             self._awaited.pop(pair, None)
             self._end_watchers(pair, None)
