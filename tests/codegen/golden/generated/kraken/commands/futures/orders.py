@@ -23,6 +23,7 @@ SEND_ORDER = Command(
     cost="Rate limit: costs 10 on the derivatives counter.",
     danger="trades",
     example="kraken futures orders send-order --size 0.10 --ownId 'a [1]: b'",
+    ends="Kraken switches it off on 2030-01-02; use something new.",
     arguments=(
         Argument("size", "How much.", kind="decimal", required=True),
         Argument("ownId", "Your id."),
@@ -43,6 +44,7 @@ SEND_BATCH = Command(
     cost="Rate limit: costs 9 and 1 for each element of `--batch` on the derivatives counter.",
     danger="trades",
     example='kraken futures orders send-batch --batch \'{"do": "send", "size": "0.10", "ownId": "a"}\' --batch \'{"do": "cancel", "ownId": "b"}\' --note x',
+    ends="Kraken switches it off on 2030-01-02; use something new.",
     arguments=(
         Argument("note", "Anything."),
         Argument("sides", "Text in JSON.", many=True),
@@ -63,6 +65,7 @@ FIND_ORDERS = Command(
     permissions=("Read",),
     cost="Rate limit: costs 1 on the derivatives counter.",
     example="kraken futures orders find-orders --ownIds a --ownIds 'b c'",
+    ends="Kraken switches it off on 2030-01-02; use something new.",
     arguments=(Argument("ownIds", "Your ids.", many=True),),
 )
 
