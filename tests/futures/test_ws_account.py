@@ -466,6 +466,63 @@ def test_a_gap_that_rest_says_nothing_about(error: KrakenError, asked: int) -> N
     run(scenario)
 
 
+def test_an_end_may_be_unknown_where_no_fill_is() -> None:
+    async def scenario() -> None:
+        rest = History()
+        rest.error = denied = KrakenPermissionDeniedError("permissionDenied")
+        async with AccountExchange() as exchange, keyed(exchange, rest) as ws:
+            exchange.order("O1")
+            exchange.fill("F1", "O1")
+            async with ws.account() as account:
+                exchange.orders.clear()
+                exchange.fill("F2", "O1", time=3000)
+                await gap(exchange, account)
+                seen = await told(aiter(account), is_a(Recovered, RecoveryFailed))
+                assert fills(seen) == [("F2", True)]
+                assert seen[-1] == RecoveryFailed(denied, False, None, ("O1",))
+
+    run(scenario)
+
+
+def test_a_gap_during_the_last_try_for_another_has_tries_of_its_own() -> None:
+    class Troubled(History):
+        async def iter_trigger_events(self, *, since: int) -> AsyncIterator[Any]:
+            async for each in super().iter_trigger_events(since=since):
+                yield each
+            if self.asked.count(("triggers", since)) == 12:
+                del exchange.orders["O2"]
+                exchange.fills = []
+                exchange.fill("F9", "O2", time=90_000)
+                self.fills = [found("F5", "O2", at="1970-01-01T00:01:20.000Z")]
+                self.orders = [ended("O2", "OrderCancelled", "cancelled_by_user")]
+                exchange.peers[-1].drop()
+                await until(lambda: not account.current)
+                await until(lambda: account.current)
+
+    exchange = AccountExchange()
+    account: Kept
+
+    async def scenario() -> None:
+        nonlocal account
+        rest = Troubled()
+        async with exchange, keyed(exchange, rest) as ws:
+            exchange.order("O1")
+            exchange.order("O2")
+            exchange.fill("F1", "O1", time=70_000)
+            async with ws.account() as account:
+                events = aiter(account)
+                del exchange.orders["O1"]
+                await gap(exchange, account)
+                failed = (await told(events, is_a(RecoveryFailed)))[-1]
+                assert (failed.fills, failed.since, failed.orders) == (False, None, ("O1",))
+                seen = await told(events, is_a(Recovered, RecoveryFailed))
+                assert seen[-1] == Recovered()
+                assert fills(seen) == [("F5", True)]
+                assert account.closed_orders["O2"].reason == "cancelled_by_user"
+
+    run(scenario)
+
+
 def test_a_snapshot_that_reaches_back_far_enough_needs_no_rest() -> None:
     async def scenario() -> None:
         rest = History()

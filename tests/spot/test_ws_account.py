@@ -378,7 +378,7 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
             await until(settled(account))
             seen = await told(events, is_a(RecoveryFailed))
             failed = seen[-1]
-            assert (failed.error, failed.fills, failed.orders) == (denied, True, (second,))
+            assert (failed.error, failed.fills, failed.since, failed.orders) == (denied, False, None, (second,))
             assert account.closed_orders[second].order_status is None
             assert set(account.orders) == {first}
             assert fills(seen) == [(emulator.orders[second]["trades"][0], True)]
