@@ -41,8 +41,17 @@ def test_a_state_must_have_been_true_at_its_time(at: int, state: bytes, good: bo
     judge = Judge()
     for moment, true in ((1, b"a"), (2, b"b"), (2, b"c"), (4, b"d")):
         judge.note(BOOK, moment * INSTANT, true)
-    judge.look(Shown(BOOK, at, state))
+    judge.look(Shown(BOOK, at, 1_000, state))
     assert (judge.wrong == []) is good
+
+
+@pytest.mark.parametrize("state", [b"between", b"after"])
+def test_an_exchange_tells_changes_of_one_instant_one_after_the_other(state: bytes) -> None:
+    judge = Judge()
+    for true in (b"before", b"between", b"after"):
+        judge.note(BOOK, INSTANT - 100, true)
+    judge.look(Shown(BOOK, INSTANT, 10**6, state))
+    assert judge.wrong == []
 
 
 def test_a_book_does_not_go_back() -> None:
@@ -50,7 +59,7 @@ def test_a_book_does_not_go_back() -> None:
     for true in (b"a", b"b", b"a", b"b"):
         judge.note(BOOK, INSTANT, true)
     for state, wrong in ((b"b", 0), (b"a", 0), (b"a", 0), (b"b", 0), (b"a", 1)):
-        judge.look(Shown(BOOK, INSTANT, state))
+        judge.look(Shown(BOOK, INSTANT, 1_000, state))
         assert len(judge.wrong) == wrong
 
 

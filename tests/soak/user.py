@@ -37,6 +37,8 @@ class User(ABC):
 
     sizes: ClassVar[Mapping[str, str]]
     """Quantity of an order of each symbol."""
+    unit: ClassVar[int]
+    """Nanoseconds of the last digit of the time that a book tells."""
     forgets: ClassVar[bool] = False
     """Whether the exchange tells for some seconds only how an order has ended."""
     fill_id: ClassVar[str]
@@ -79,7 +81,7 @@ class User(ABC):
 
     @abstractmethod
     def _at(self, book: Any) -> int:
-        """The last nanosecond that the time of a book can mean."""
+        """The time that a book tells, in Unix nanoseconds."""
 
     def _digest(self, book: Any) -> bytes:
         return digest(*([level[:2] for level in side] for side in (book.bids(), book.asks())))
@@ -151,7 +153,7 @@ class User(ABC):
         return None
 
     def _see(self, name: Book, book: Any) -> None:
-        self._shown.append(Shown(name, self._at(book), self._digest(book)))
+        self._shown.append(Shown(name, self._at(book), self.unit, self._digest(book)))
 
     async def _follow(self) -> None:
         while True:
