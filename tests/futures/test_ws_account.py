@@ -32,9 +32,10 @@ from kraken.runtime.websocket.account import (
     Recovered,
     RecoveryFailed,
 )
+from kraken.runtime.websocket.events import SequenceGap
 from kraken.runtime.websocket.merging import Margins
 
-from ..runtime.websocket.fake import Impatient, run, until
+from ..runtime.websocket.fake import Impatient, Peer, run, until
 from .feeds import KEY, SECRET, AccountExchange, client
 
 Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, Position]
@@ -304,6 +305,56 @@ def test_a_balance_that_was_missed() -> None:
             last = [event for event in seen if isinstance(event, BalancesChanged)][-1]
             assert last.changed == {"holding.USD", "holding.XBT"}
             assert (last.is_snapshot, last.missed) == (True, True)
+
+    run(scenario)
+
+
+class Forgetful(AccountExchange):
+    """It does not send the snapshots of one feed."""
+
+    forgotten = ""
+
+    async def snapshot(self, peer: Peer, channel: str, symbol: str | None) -> None:
+        if channel != self.forgotten:
+            await super().snapshot(peer, channel, symbol)
+
+
+@pytest.mark.parametrize("feed", ["open_orders", "fills", "open_positions", "balances"])
+def test_a_snapshot_that_does_not_come_is_asked_for_again(feed: str) -> None:
+    async def scenario() -> None:
+        time = Impatient()
+        options: dict[str, Any] = {"timing": time.timing, "silence_timeout": None}
+        async with Forgetful() as exchange, client(exchange, KEY, SECRET, **options) as ws:
+            ws._rest = History()  # type: ignore[assignment]
+            async with ws.account() as account:
+                exchange.forgotten = feed
+                exchange.peers[-1].drop()
+                await exchange.peer(1)
+                missing = [each for each in account._feeds if each.channel.name == feed]
+                await until(lambda: [each for each in account._feeds if not each.current] == missing)
+                await until(lambda: bool(time._sleepers))
+                exchange.forgotten = ""
+                time.advance(10.0)
+                await until(settled(account))
+                assert len(exchange.subscribed(feed, 1)) == 2
+                await until(lambda: not time._sleepers)
+
+    run(scenario)
+
+
+def test_a_first_snapshot_of_balances_that_is_lost_is_noticed() -> None:
+    async def scenario() -> None:
+        async with Forgetful() as exchange, keyed(exchange) as ws:
+            gaps: list[SequenceGap] = []
+            ws.on_event(lambda event: gaps.append(event) if isinstance(event, SequenceGap) else None)
+            exchange.forgotten = "balances"
+            stream = await ws.balances().subscribe()
+            exchange.forgotten = ""
+            await exchange.tell_balances(holding={"USD": 1.0})
+            frames = stream.messages()
+            while not isinstance(await anext(frames), BalancesSnapshotMessage):
+                pass
+            assert gaps == [SequenceGap("balances", 0, 1)]
 
     run(scenario)
 

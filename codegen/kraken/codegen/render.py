@@ -182,6 +182,7 @@ def _channel_fields(channel: Channel) -> str:
         "key": channel.key,
         "pushed": not channel.subscription,
         "sequence": channel.sequence,
+        "first_number": channel.first_number,
         "reports_gaps": channel.reports_gaps,
         "experimental": channel.experimental,
     }
@@ -196,6 +197,7 @@ def _channel_fields(channel: Channel) -> str:
             "key": (),
             "pushed": False,
             "sequence": "",
+            "first_number": 1,
             "reports_gaps": False,
             "experimental": "",
         },

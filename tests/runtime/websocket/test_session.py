@@ -782,6 +782,29 @@ def test_a_numbered_channel_that_lacks_its_first_frame_is_subscribed_anew_once()
     run(scenario)
 
 
+def test_a_numbered_channel_may_lack_its_first_frame_again_after_a_snapshot() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            seen: list[Event] = []
+            ws.on_event(seen.append)
+            kept = await ws._stream(EXECUTIONS, {}).subscribe()
+            peer = exchange.peers[0]
+            await peer.send({"channel": "executions", "sequence": 2, "data": []})
+            await exchange.request("subscribe", 2)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            await peer.send({"channel": "executions", "type": "snapshot", "sequence": 1, "data": []})
+            await peer.send({"channel": "executions", "sequence": 3, "data": []})
+            await exchange.request("subscribe", 3)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            await peer.send({"channel": "executions", "sequence": 4, "data": []})
+            await exchange.request("subscribe", 4)
+            gaps = [(event.expected, event.received) for event in seen if isinstance(event, SequenceGap)]
+            assert gaps == [(1, 2), (2, 3), (1, 4)]
+            await kept.aclose()
+
+    run(scenario)
+
+
 def test_numbers_begin_anew_with_each_subscription() -> None:
     async def scenario() -> None:
         async with Exchange() as exchange, client(exchange) as ws:

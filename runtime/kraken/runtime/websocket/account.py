@@ -245,6 +245,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
     def _detach(self) -> None:
         for feed in self._feeds:
             feed.begun = feed.current = False
+            feed.expect_nothing()
             if session := self._client._sessions.get(feed.channel.socket):
                 session.detach(feed)
         self._fresh.clear()
@@ -395,6 +396,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
         self._ended, self._error, self._is_open = True, error, False
         for feed in self._feeds:
             feed.current = False
+            feed.expect_nothing()
         if self._recovery is not None:
             self._recovery.cancel()
         self._fresh.set()
@@ -705,6 +707,8 @@ class _Feed:
         self._account = account
         self._last: Any = None
         self._session: Session | None = None
+        self._expectation: asyncio.Task[None] | None = None
+        """Waits for the snapshot that follows an acknowledgement."""
 
     def route(
         self,
@@ -728,6 +732,8 @@ class _Feed:
                 self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
             self._last = number
         data = field(frame, "data")
+        if is_beginning:
+            self.expect_nothing()
         try:
             self._take([frame] if data is None else data, is_beginning)
         except Exception:
@@ -753,8 +759,25 @@ class _Feed:
             self.current = False
             self._account._stale(self, reason)
 
-    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
-        """The snapshot follows."""
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:  # noqa: ARG002 - owners are told it
+        """The snapshot follows, or is here already."""
+        self.expect_nothing()
+        if not self.current:
+            self._expectation = asyncio.get_running_loop().create_task(self._expect_snapshot(subscription))
+
+    async def _expect_snapshot(self, subscription: Subscription) -> None:
+        """Other frames keep the watchdog quiet when the one that is needed never comes."""
+        client = self._account._client
+        await client._timing.sleep(client._timeout)
+        log.warning("%s: no snapshot within %g s; subscribing anew", self.channel.name, client._timeout)
+        if self._session is not None:
+            self._session.refresh(subscription)
+
+    def expect_nothing(self) -> None:
+        """A snapshot has come, or will not."""
+        if self._expectation is not None:
+            self._expectation.cancel()
+            self._expectation = None
 
     def refused(self, subscription: Subscription, error: KrakenError) -> None:  # noqa: ARG002
         """No more will come."""
@@ -763,6 +786,7 @@ class _Feed:
 
     def dropped_connection(self) -> None:
         """What happens until the next snapshot is not told."""
+        self.expect_nothing()
         self._lose("the connection was lost")
 
     def fail(self, error: KrakenError) -> None:
