@@ -18,7 +18,6 @@ class FuturesUser(User):
     sizes: ClassVar[Mapping[str, str]] = {"PF_XBTUSD": "0.01", "PF_ETHUSD": "0.1", "PF_SOLUSD": "1", "PI_XBTUSD": "10"}
     fill_id = "fill_id"
     unit = 10**6
-    forgets = True
 
     def _connect(self, where: Mapping[str, str], loop: SimulatedLoop) -> None:
         own: dict[str, Any] = {"key": where["key"], "secret": where["secret"]}

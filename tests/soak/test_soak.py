@@ -6,19 +6,22 @@ import pytest
 
 from .judge import Book, Judge, Shown
 from .page import page
-from .soak import soak
+from .soak import PRODUCTS, soak
 
 BOOK = Book("book", "BTC/USD", 10)
 INSTANT = 10**9
 
 
-def test_a_minute_of_trouble() -> None:
-    run = soak("Spot", 60, seed=1)
+@pytest.mark.filterwarnings("ignore:Kraken switches:DeprecationWarning")
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_while_of_trouble(product: str) -> None:
+    run = soak(product, 90, seed=1)
     assert run.is_good, (run.world["wrong"], run.differences, run.failures)
-    assert run.world["happened"]["cut"] > 3
-    assert run.world["states_shown"] > 500
-    assert run.world["fills"] > 5
-    text = page({"Spot": run}, 1)
+    assert run.client["connections"] > 20
+    assert run.world["states_shown"] > 300
+    assert run.world["fills"] > 15
+    assert run.world["fills_late"] > 0
+    text = page({product: run}, 1)
     assert f"| Fills | {run.world['fills']} |" in text
     assert "| **Wrong states shown** | 0 |" in text
 

@@ -39,8 +39,6 @@ class User(ABC):
     """Quantity of an order of each symbol."""
     unit: ClassVar[int]
     """Nanoseconds of the last digit of the time that a book tells."""
-    forgets: ClassVar[bool] = False
-    """Whether the exchange tells for some seconds only how an order has ended."""
     fill_id: ClassVar[str]
     """What an id of a fill is called."""
 
@@ -103,7 +101,13 @@ class User(ABC):
             self._begin(life)
 
     def _begin(self, life: Any) -> None:
-        self._tasks.append(asyncio.ensure_future(life))
+        task = asyncio.ensure_future(life)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self.failures.append(f"{task.get_coro()} ended: {task.exception()!r}")
 
     async def stop(self) -> None:
         """Close everything."""
@@ -114,10 +118,8 @@ class User(ABC):
 
     def _count(self, event: Event) -> None:
         if isinstance(event, COUNTED):
-            self._note(type(event).__name__)
-
-    def _note(self, name: str) -> None:
-        self.events[name] = self.events.get(name, 0) + 1
+            name = type(event).__name__
+            self.events[name] = self.events.get(name, 0) + 1
 
     # ------------------------------------------------------------------ what is seen
 
@@ -161,10 +163,8 @@ class User(ABC):
                 async for event in self._account:
                     if isinstance(event, FillReported):
                         self._fills.append((getattr(event.fill, self.fill_id), event.missed))
-                    elif isinstance(event, RecoveryFailed) and (event.fills or not self.forgets):
-                        self.failures.append(str(event))
                     elif isinstance(event, RecoveryFailed):
-                        self._note("EndsForgotten")
+                        self.failures.append(str(event))
 
     # ------------------------------------------------------------------ what is done
 
