@@ -42,6 +42,9 @@ class DerivativesLife(Life):
     private_server: ClassVar[str]
     """Where they come in."""
 
+    viewer: Any
+    """The client that they are subscribed with."""
+
     def __init__(self) -> None:
         self.views: dict[str, View] = {}
         self.fills: set[str] = set()
@@ -58,7 +61,7 @@ class DerivativesLife(Life):
     def follow(self, channel: str) -> None:
         if channel not in self.views:
             view = self.views[channel] = self.views_of[channel]()
-            stream = getattr(self.ws, channel)(**self.parameters(channel))
+            stream = getattr(self.viewer, channel)(**self.parameters(channel))
             self.read(stream, [(channel, None, None)], view.take)
 
     def left(self, reader: Reader) -> None:

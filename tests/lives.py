@@ -1,9 +1,9 @@
 """What happens between a user, an exchange and the connections between them, whatever is spoken on these.
 
 A machine subscribes, unsubscribes, trades, and lets connections break in every way that the emulator knows. After each
-quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and no
-fill may be missing. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
-many such lives are led.
+quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and
+every fill must have been told, by an account exactly once. Time is simulated: it passes only while nobody has anything to
+do. `KRAKEN_MODEL_EXAMPLES` says how many such lives are led.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from hypothesis import settings
@@ -27,10 +28,13 @@ from kraken.exceptions import KrakenError
 from kraken.runtime import Level3Book
 from kraken.runtime.errors import ConnectionLost, ExchangeError, NotSent, ReplyLost
 from kraken.runtime.websocket import Stream, WebSocketClient
+from kraken.runtime.websocket.account import FillReported, KeptAccount, RecoveryFailed
 from kraken.runtime.websocket.books import BooksClient
 from kraken.runtime.websocket.stream import SlowConsumer
 
 from .simulated import SimulatedLoop
+
+K = TypeVar("K", bound=KeptAccount[Any, Any, Any])
 
 SMALL = 40
 """Items that may wait in a stream that is read too slowly."""
@@ -135,6 +139,44 @@ class Reader:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._stream.aclose()
+
+
+class Follower(Generic[K]):
+    """Follows an account, and counts the fills that it tells.
+
+    Args:
+        account: The account.
+        fill_id: Where a fill has its id.
+    """
+
+    def __init__(self, account: K, fill_id: str) -> None:
+        self.account = account
+        self.fills: Counter[str] = Counter()
+        self.failures: list[RecoveryFailed] = []
+        self._fill_id = fill_id
+        self._task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(SlowConsumer):
+                async for event in self.account:
+                    if isinstance(event, FillReported):
+                        self.fills[getattr(event.fill, self._fill_id)] += 1
+                    elif isinstance(event, RecoveryFailed):
+                        self.failures.append(event)
+
+    def unlike(self, fills: Iterable[str]) -> list[str]:
+        """What is not as it must be when these fills were done."""
+        found = []
+        if not self.account.current or self.account.recovering:
+            found.append(f"the account is not up to date: {self.account}")
+        done = Counter(fills)
+        return found if self.fills == done else [*found, f"fills told and done: {self.fills}, {done}"]
+
+    async def close(self) -> None:
+        """Follow it no more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
 class Life(RuleBasedStateMachine):
@@ -496,3 +538,17 @@ class Life(RuleBasedStateMachine):
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(reader.close() for reader in self.readers))
         await asyncio.gather(*(client.close() for client in self.clients))
+
+
+class FollowingLife(Life):
+    """A life whose account is followed by the client itself, from the beginning to the end."""
+
+    follower: Follower[Any]
+
+    async def become_quiet(self) -> None:
+        await super().become_quiet()
+        assert self.follower.failures == []
+
+    async def leave(self) -> None:
+        await self.follower.close()
+        await super().leave()

@@ -131,7 +131,7 @@ class UnifiedLife(DerivativesLife):
             "socket_urls": {"level3": emulator.unified_ws_url},
             "timing": self.loop.timing(self.chance.random),
         }
-        self.ws = UnifiedWSClient(**options)
+        self.ws = self.viewer = UnifiedWSClient(**options)
         self.books = {
             "book": UnifiedOrderBookClient(DEPTH, asset_class=DERIVATIVES, **options),
             "level3": UnifiedLevel3BookClient(DEPTH, asset_class=DERIVATIVES, **options),
