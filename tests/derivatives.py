@@ -26,13 +26,6 @@ class View(Protocol):
         """In what it differs from the truth."""
 
 
-def unlike_fills(told: set[str], life: DerivativesLife) -> list[str]:
-    """In what the fills that were told differ from those that were."""
-    if told == life.fills:
-        return []
-    return [f"fills are lost: {life.fills - told}, or were never: {told - life.fills}"]
-
-
 class DerivativesLife(Life):
     """A life with derivatives, whose account is followed channel by channel."""
 

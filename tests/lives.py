@@ -84,23 +84,41 @@ def led(life: type[Life]) -> Any:
     return test
 
 
+class ToldFills:
+    """The ids of the fills that a channel told, in snapshots any number of times, and otherwise once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._repeated: set[str] = set()
+
+    def take(self, fills: Iterable[str], is_snapshot: bool) -> None:
+        """Take those of a message."""
+        told = set(fills)
+        if not is_snapshot:
+            self._repeated |= self._told & told
+        self._told |= told
+
+    def unlike(self, done: set[str]) -> list[str]:
+        """In what they differ from those that were done."""
+        wrong = {"lost": done - self._told, "invented": self._told - done, "told anew": self._repeated}
+        return [f"fills are {how}: {fills}" for how, fills in wrong.items() if fills]
+
+
 class ExecutionsView:
     """Orders and fills as the channel `executions` tells them."""
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
-        self.fills: set[str] = set()
+        self.fills = ToldFills()
 
     def take(self, message: Any) -> None:
         is_snapshot = message.type == "snapshot"
         if is_snapshot:
             self.orders.clear()
+        self.fills.take((row.exec_id for row in message.data if row.exec_type == "trade"), is_snapshot)
         for row in message.data:
-            is_fill = row.exec_type == "trade"
-            if is_fill:
-                self.fills.add(row.exec_id)
             # A fill in a snapshot is of the past: how its order stands now is told by the order's own row.
-            if not (is_fill and is_snapshot):
+            if not (is_snapshot and row.exec_type == "trade"):
                 told = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
                 self.orders.setdefault(row.order_id, {}).update(told)
 

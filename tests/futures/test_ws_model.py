@@ -16,8 +16,8 @@ from kraken.futures.messages import AccountBalances, AccountOrder, Fill, OpenOrd
 from kraken.runtime.websocket import WebSocketClient
 from kraken.runtime.websocket.account import DerivativesAccount
 
-from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
-from ..lives import Follower, FollowingLife, Orders, Wanted, led, some_symbols
+from ..derivatives import ASSETS, DerivativesLife, View
+from ..lives import Follower, FollowingLife, Orders, ToldFills, Wanted, led, some_symbols
 
 Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, OpenPosition]
 HEARTBEAT: Wanted = ("heartbeat", None, None)
@@ -28,13 +28,13 @@ class Fills:
     """The fills that were told."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.told = ToldFills()
 
     def take(self, message: Any) -> None:
-        self.told |= {fill.fill_id for fill in message.fills}
+        self.told.take((fill.fill_id for fill in message.fills), message.snapshot)
 
     def unlike(self, life: FuturesLife) -> list[str]:
-        return unlike_fills(self.told, life)
+        return self.told.unlike(life.fills)
 
 
 class OpenOrders:

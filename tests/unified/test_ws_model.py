@@ -14,7 +14,7 @@ from hypothesis.stateful import rule
 from kraken.runtime.websocket import WebSocketClient
 from kraken.unified import UnifiedLevel3BookClient, UnifiedOrderBookClient, UnifiedWSClient
 
-from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
+from ..derivatives import ASSETS, DerivativesLife, View
 from ..lives import ExecutionsView, led, some_symbols
 from .exchange import DERIVATIVES
 
@@ -41,7 +41,7 @@ class Executions(ExecutionsView):
             for name, order in life.true_orders().items()
         }
         wrong = [] if found == true else [f"orders are wrong: {found} in place of {true}"]
-        return wrong + unlike_fills(self.fills, life)
+        return wrong + self.fills.unlike(life.fills)
 
 
 class Balances:
