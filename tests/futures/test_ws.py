@@ -184,6 +184,37 @@ def test_two_challenges_that_are_refused_are_enough(verb: str) -> None:
     run(scenario)
 
 
+def test_what_kraken_has_not_ended_is_no_obstacle_to_subscribing_anew() -> None:
+    subscribed = False
+    stale = 2
+
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        nonlocal subscribed, stale
+        if request.get("feed") != "fills":
+            return False
+        if request["event"] == "unsubscribe" and stale:
+            stale -= 1
+            await peer.send({**request, "event": "unsubscribed_failed"})
+            return True
+        if request["event"] == "subscribe" and subscribed:
+            await peer.send({"event": "alert", "message": "Already subscribed to feed, re-requesting"})
+        subscribed = request["event"] == "subscribe"
+        return False
+
+    async def scenario() -> None:
+        async with FeedExchange(script) as exchange, client(exchange, KEY, SECRET) as ws:
+            first = await ws.fills().subscribe()
+            await first.aclose()
+            assert subscribed
+            again = await ws.fills().subscribe()
+            assert subscribed
+            assert again.acks
+            assert await anext(again.messages())  # a snapshot
+            assert exchange.attempts == 1
+
+    run(scenario)
+
+
 def test_secrets_are_in_no_log_event_or_representation(caplog: pytest.LogCaptureFixture) -> None:
     shown: list[str] = []
 
