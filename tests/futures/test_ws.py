@@ -52,6 +52,29 @@ def test_streams_of_one_feed_get_their_own_products() -> None:
     run(scenario)
 
 
+def test_fills_of_some_products_are_one_subscription() -> None:
+    some = {"product_ids": ["PF_XBTUSD", "PF_ETHUSD"]}
+
+    async def scenario() -> None:
+        async with FeedExchange() as exchange, client(exchange, KEY, SECRET, timing=Restless().timing) as ws:
+            fills = await ws.fills(**some).subscribe()
+            alike = await ws.fills(**some).subscribe()
+            for other in (ws.fills(product_ids="PF_ETHUSD"), ws.fills()):
+                with pytest.raises(InvalidRequest, match="fills is subscribed already with product_ids="):
+                    await other.subscribe()
+            await fills.aclose()
+            exchange.of().drop()
+            await exchange.peer(1)
+            await until(lambda: exchange.subscribed("fills", 1) == [some["product_ids"]])
+            await alike.aclose()
+            await until(lambda: not ws.get_active_subscriptions())
+            assert exchange.subscribed("fills") == [some["product_ids"]] * 2
+            [farewell] = [each for each in exchange.seen("unsubscribe") if each["feed"] == "fills"]
+            assert farewell["product_ids"] == some["product_ids"]
+
+    run(scenario)
+
+
 def test_a_refusal_that_names_nobody_is_settled_one_by_one() -> None:
     async def scenario() -> None:
         async with FeedExchange() as exchange, client(exchange) as ws:
@@ -376,6 +399,23 @@ class Recorder(FuturesWSClient):
 
     async def on_message(self, message: dict[str, Any]) -> None:
         self.got.append(message)
+
+
+def test_a_feed_that_is_subscribed_as_a_whole_by_name() -> None:
+    async def scenario() -> None:
+        async with FeedExchange() as exchange:
+            ws = Recorder(KEY, SECRET, exchange.url)
+            some = {"feed": "fills", "products": ["PF_XBTUSD", "PF_ETHUSD"]}
+            await ws.subscribe(**some)
+            assert [each["product_ids"] for each in ws.get_active_subscriptions()] == [some["products"]]
+            await ws.unsubscribe(feed="fills", products=["PF_ETHUSD"])
+            assert len(ws.get_active_subscriptions()) == 1
+            await ws.unsubscribe(**some)
+            assert ws.get_active_subscriptions() == []
+            assert len(exchange.seen("unsubscribe")) == 1
+            await ws.close()
+
+    run(scenario)
 
 
 def test_feeds_by_name() -> None:
