@@ -405,12 +405,12 @@ def test_a_feed_that_is_subscribed_as_a_whole_by_name() -> None:
     async def scenario() -> None:
         async with FeedExchange() as exchange:
             ws = Recorder(KEY, SECRET, exchange.url)
-            some = {"feed": "fills", "products": ["PF_XBTUSD", "PF_ETHUSD"]}
-            await ws.subscribe(**some)
-            assert [each["product_ids"] for each in ws.get_active_subscriptions()] == [some["products"]]
+            products = ["PF_XBTUSD", "PF_ETHUSD"]
+            await ws.subscribe(feed="fills", products=products)
+            assert [each["product_ids"] for each in ws.get_active_subscriptions()] == [products]
             await ws.unsubscribe(feed="fills", products=["PF_ETHUSD"])
             assert len(ws.get_active_subscriptions()) == 1
-            await ws.unsubscribe(**some)
+            await ws.unsubscribe(feed="fills", products=products)
             assert ws.get_active_subscriptions() == []
             assert len(exchange.seen("unsubscribe")) == 1
             await ws.close()
