@@ -43,6 +43,8 @@ class DerivativesLife(Life):
         self.fills: set[str] = set()
         super().__init__()
         self.emulator.listen(self.note_fill, "futures")
+        for channel in self.views_of:
+            self.follow(channel)
 
     def note_fill(self, event: Event) -> None:
         if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:

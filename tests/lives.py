@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from kraken.emulator import Emulator
 from kraken.exceptions import KrakenError
@@ -477,6 +477,11 @@ class Life(RuleBasedStateMachine):
         assert errors == []
         self.troubled = self.connect_fault = False
 
+    @initialize()
+    def begin_with_a_past(self) -> None:
+        """What has been told before is not to be told anew."""
+        self.run(self.touch())
+
     async def touch(self) -> None:
         """Let something happen on every channel: a loss is only noticed when the next message comes."""
         for symbol in self.symbols:
@@ -486,7 +491,9 @@ class Life(RuleBasedStateMachine):
         end = self.loop.time() + PATIENCE
         while True:
             try:
-                await self.cancel(await self.place("buy", self.lot, Decimal(60000)))
+                order_id = await self.place("buy", 2 * self.lot, self.price("buy", 0))
+                self.emulator.fill(order_id, self.lot)
+                await self.cancel(order_id)
                 return
             except KrakenError:
                 assert self.loop.time() < end, "no order could be placed and cancelled any more"

@@ -224,11 +224,9 @@ TestLife = led(FuturesLife)
 def test_a_challenge_that_has_expired_parts_nobody() -> None:
     """What is unsubscribed with it is ended all the same, and can be subscribed anew."""
     life = FuturesLife()
-    for channel in ("open_orders", "open_positions"):
-        life.follow(channel=channel)
     life.turn(1)
     life.expire_challenges()
-    life.unsubscribe(number=1)
+    life.unsubscribe(number=list(life.views).index("open_positions"))
     life.turn(1)
     life.follow(channel="open_positions")
     life.teardown()

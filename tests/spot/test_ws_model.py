@@ -100,7 +100,7 @@ class SpotLife(FollowingLife):
     def subscribe_private_channels(self) -> None:
         self.private = True
         orders, balances = PRIVATE
-        self.read(self.other.executions(), [orders], self.orders.take)
+        self.read(self.other.executions(snap_trades=True), [orders], self.orders.take)
         self.read(self.other.balances(), [balances], self.balances.take)
 
     @precondition(lambda self: self.readers)
@@ -169,6 +169,7 @@ class SpotLife(FollowingLife):
         found = self.follower.unlike(trades) + self.wrong_account(open_orders(account), balances)
         if self.private:
             found += self.wrong_account(self.orders.open_orders(), self.balances.balances)
+            found += self.orders.fills.unlike(set(trades))
         return found
 
     def wrong_account(self, orders: Orders, balances: Mapping[str, Decimal | None]) -> list[str]:

@@ -115,11 +115,6 @@ class UnifiedLife(DerivativesLife):
 
     ws: UnifiedWSClient
 
-    def __init__(self) -> None:
-        super().__init__()
-        for channel in self.views_of:
-            self.follow(channel)
-
     async def arrive(self) -> None:
         emulator = self.emulator
         options: dict[str, Any] = {
