@@ -153,6 +153,11 @@ class Reader:
                 self.errors.append(error)
                 await asyncio.sleep(1)
 
+    def check(self) -> None:
+        """Raise what has ended it: nothing may."""
+        if self._task.done():
+            self._task.result()
+
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -471,6 +476,8 @@ class Life(RuleBasedStateMachine):
         self.tasks.clear()
         end = self.loop.time() + PATIENCE
         while found := self.differences():
+            for reader in self.readers:
+                reader.check()
             assert self.loop.time() < end, "\n".join(found)
             await asyncio.sleep(0.25)
         errors = [error for reader in self.readers for error in reader.errors if not isinstance(error, HEALABLE)]

@@ -77,7 +77,8 @@ class Positions:
     def take(self, message: Any) -> None:
         if message.type == "snapshot":
             self.sizes.clear()
-        self.sizes |= {position.symbol: position.size for position in message.data.futures}
+        # A list that is none is left out of a message that is known by analogy only.
+        self.sizes |= {position.symbol: position.size for position in message.data.futures or ()}
 
     def unlike(self, life: UnifiedLife) -> list[str]:
         told = {symbol: size for symbol, size in self.sizes.items() if size}
