@@ -175,7 +175,8 @@ def _channel_fields(channel: Channel) -> str:
         "socket": channel.socket,
         "auth": channel.auth == "required",
         "parameters": channel.subscription,
-        "each": next((field.attribute for field in channel.fields if field.is_list), ""),
+        # A list that may be left out only narrows down what one subscription tells.
+        "each": next((field.attribute for field in channel.fields if field.is_list and field.required), ""),
         "shown_as": _shown_as(channel),
         "unsubscribe": channel.unsubscribe,
         "policy": channel.policy,

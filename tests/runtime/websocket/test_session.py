@@ -27,6 +27,7 @@ from kraken.runtime.websocket.events import (
 )
 from kraken.runtime.websocket.pacing import Budget
 from kraken.runtime.websocket.protocol import Pace
+from kraken.runtime.websocket.session import TRIES
 
 from .fake import (
     ADD_ORDER,
@@ -567,6 +568,47 @@ def test_a_symbol_that_is_refused_after_a_reconnect_ends_alone() -> None:
                 pass
             with pytest.raises(ExchangeError, match="OLD/USD"):
                 await drain(alone)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+def test_what_the_exchange_has_already_is_ended_and_begun_anew(names_it: bool) -> None:
+    had = {"BTC/USD"}
+
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        if request["method"] == "unsubscribe":
+            had.difference_update(symbols(request))
+        if request["method"] != "subscribe" or had.isdisjoint(symbols(request)):
+            return False
+        for symbol in request["params"]["symbol"]:
+            if symbol in had:
+                await peer.reply(request, error="Already subscribed", **({"symbol": symbol} if names_it else {}))
+            else:
+                await peer.reply(request, {"channel": "ticker", "symbol": symbol})
+        return True
+
+    async def scenario() -> None:
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD", "ETH/USD"]}).subscribe()
+            assert {ack["symbol"] for ack in stream.acks} == {"BTC/USD", "ETH/USD"}
+            assert (await anext(stream)).symbol == "BTC/USD"
+            [farewell] = exchange.seen("unsubscribe")
+            assert symbols(farewell) == ({"BTC/USD"} if names_it else {"BTC/USD", "ETH/USD"})
+
+    run(scenario)
+
+
+def test_an_exchange_that_insists_on_having_something_already_is_believed() -> None:
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        await peer.reply(request, error="Already subscribed")
+        return True
+
+    async def scenario() -> None:
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            with pytest.raises(ExchangeError, match="Already subscribed"):
+                await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            assert len(exchange.seen("subscribe")) == TRIES
 
     run(scenario)
 

@@ -917,12 +917,17 @@ class Session:
             subscription.answered.set()
 
     async def _can_retry(self, subscriptions: list[Subscription], words: str) -> bool:
-        """Whether asking again after this refusal can help; waits as long as it takes, or gives up the token."""
+        """Whether asking again after this refusal can help; waits as long as it takes, gives up the token, or ends it first."""
         retry = self._retry_class(words)
         if retry == "fresh-token" and self._credentials is not None and not any(s.renewed for s in subscriptions):
             for subscription in subscriptions:
                 subscription.renewed = True
             self._credentials.discard()
+            return True
+        if retry == UNSUBSCRIBE and all(subscription.tries < TRIES - 1 for subscription in subscriptions):
+            for subscription in subscriptions:
+                subscription.tries += 1
+                subscription.stale = True
             return True
         if retry == "after-wait":
             for subscription in subscriptions:
