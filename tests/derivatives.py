@@ -26,13 +26,6 @@ class View(Protocol):
         """In what it differs from the truth."""
 
 
-def unlike_fills(told: set[str], life: DerivativesLife) -> list[str]:
-    """In what the fills that were told differ from those that were."""
-    if told == life.fills:
-        return []
-    return [f"fills are lost: {life.fills - told}, or were never: {told - life.fills}"]
-
-
 class DerivativesLife(Life):
     """A life with derivatives, whose account is followed channel by channel."""
 
@@ -42,11 +35,16 @@ class DerivativesLife(Life):
     private_server: ClassVar[str]
     """Where they come in."""
 
+    viewer: Any
+    """The client that they are subscribed with."""
+
     def __init__(self) -> None:
         self.views: dict[str, View] = {}
         self.fills: set[str] = set()
         super().__init__()
         self.emulator.listen(self.note_fill, "futures")
+        for channel in self.views_of:
+            self.follow(channel)
 
     def note_fill(self, event: Event) -> None:
         if isinstance(event, OrderChanged) and not event.order.account.house and event.fill is not None:
@@ -58,7 +56,7 @@ class DerivativesLife(Life):
     def follow(self, channel: str) -> None:
         if channel not in self.views:
             view = self.views[channel] = self.views_of[channel]()
-            stream = getattr(self.ws, channel)(**self.parameters(channel))
+            stream = getattr(self.viewer, channel)(**self.parameters(channel))
             self.read(stream, [(channel, None, None)], view.take)
 
     def left(self, reader: Reader) -> None:

@@ -1,9 +1,9 @@
 """What happens between a user, an exchange and the connections between them, whatever is spoken on these.
 
 A machine subscribes, unsubscribes, trades, and lets connections break in every way that the emulator knows. After each
-quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and no
-fill may be missing. Time is simulated: it passes only while nobody has anything to do. `KRAKEN_MODEL_EXAMPLES` says how
-many such lives are led.
+quiet period what is subscribed, every level of every book, every order and every balance must be the exchange's, and
+every fill must have been told, by an account exactly once. Time is simulated: it passes only while nobody has anything to
+do. `KRAKEN_MODEL_EXAMPLES` says how many such lives are led.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from kraken.emulator import Emulator
 from kraken.exceptions import KrakenError
 from kraken.runtime import Level3Book
 from kraken.runtime.errors import ConnectionLost, ExchangeError, NotSent, ReplyLost
 from kraken.runtime.websocket import Stream, WebSocketClient
+from kraken.runtime.websocket.account import FillReported, KeptAccount, RecoveryFailed
 from kraken.runtime.websocket.books import BooksClient
 from kraken.runtime.websocket.stream import SlowConsumer
 
 from .simulated import SimulatedLoop
+
+K = TypeVar("K", bound=KeptAccount[Any, Any, Any])
 
 SMALL = 40
 """Items that may wait in a stream that is read too slowly."""
@@ -80,23 +84,41 @@ def led(life: type[Life]) -> Any:
     return test
 
 
+class ToldFills:
+    """The ids of the fills that a channel told, in snapshots any number of times, and otherwise once."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._repeated: set[str] = set()
+
+    def take(self, fills: Iterable[str], is_snapshot: bool) -> None:
+        """Take those of a message."""
+        told = set(fills)
+        if not is_snapshot:
+            self._repeated |= self._told & told
+        self._told |= told
+
+    def unlike(self, done: set[str]) -> list[str]:
+        """In what they differ from those that were done."""
+        wrong = {"lost": done - self._told, "invented": self._told - done, "told anew": self._repeated}
+        return [f"fills are {how}: {fills}" for how, fills in wrong.items() if fills]
+
+
 class ExecutionsView:
     """Orders and fills as the channel `executions` tells them."""
 
     def __init__(self) -> None:
         self.orders: dict[str, dict[str, Any]] = {}
-        self.fills: set[str] = set()
+        self.fills = ToldFills()
 
     def take(self, message: Any) -> None:
         is_snapshot = message.type == "snapshot"
         if is_snapshot:
             self.orders.clear()
+        self.fills.take((row.exec_id for row in message.data if row.exec_type == "trade"), is_snapshot)
         for row in message.data:
-            is_fill = row.exec_type == "trade"
-            if is_fill:
-                self.fills.add(row.exec_id)
             # A fill in a snapshot is of the past: how its order stands now is told by the order's own row.
-            if not (is_fill and is_snapshot):
+            if not (is_snapshot and row.exec_type == "trade"):
                 told = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
                 self.orders.setdefault(row.order_id, {}).update(told)
 
@@ -131,10 +153,53 @@ class Reader:
                 self.errors.append(error)
                 await asyncio.sleep(1)
 
+    def check(self) -> None:
+        """Raise what has ended it: nothing may."""
+        if self._task.done():
+            self._task.result()
+
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         await self._stream.aclose()
+
+
+class Follower(Generic[K]):
+    """Follows an account, and counts the fills that it tells.
+
+    Args:
+        account: The account.
+        fill_id: Where a fill has its id.
+    """
+
+    def __init__(self, account: K, fill_id: str) -> None:
+        self.account = account
+        self.fills: Counter[str] = Counter()
+        self.failures: list[RecoveryFailed] = []
+        self._fill_id = fill_id
+        self._task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            with suppress(SlowConsumer):
+                async for event in self.account:
+                    if isinstance(event, FillReported):
+                        self.fills[getattr(event.fill, self._fill_id)] += 1
+                    elif isinstance(event, RecoveryFailed):
+                        self.failures.append(event)
+
+    def unlike(self, fills: Iterable[str]) -> list[str]:
+        """What is not as it must be when these fills were done."""
+        found = []
+        if not self.account.current or self.account.recovering:
+            found.append(f"the account is not up to date: {self.account}")
+        done = Counter(fills)
+        return found if self.fills == done else [*found, f"fills told and done: {self.fills}, {done}"]
+
+    async def close(self) -> None:
+        """Follow it no more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
 class Life(RuleBasedStateMachine):
@@ -411,11 +476,18 @@ class Life(RuleBasedStateMachine):
         self.tasks.clear()
         end = self.loop.time() + PATIENCE
         while found := self.differences():
+            for reader in self.readers:
+                reader.check()
             assert self.loop.time() < end, "\n".join(found)
             await asyncio.sleep(0.25)
         errors = [error for reader in self.readers for error in reader.errors if not isinstance(error, HEALABLE)]
         assert errors == []
         self.troubled = self.connect_fault = False
+
+    @initialize()
+    def begin_with_a_past(self) -> None:
+        """What has been told before is not to be told anew."""
+        self.run(self.touch())
 
     async def touch(self) -> None:
         """Let something happen on every channel: a loss is only noticed when the next message comes."""
@@ -426,7 +498,9 @@ class Life(RuleBasedStateMachine):
         end = self.loop.time() + PATIENCE
         while True:
             try:
-                await self.cancel(await self.place("buy", self.lot, Decimal(60000)))
+                order_id = await self.place("buy", 2 * self.lot, self.price("buy", 0))
+                self.emulator.fill(order_id, self.lot)
+                await self.cancel(order_id)
                 return
             except KrakenError:
                 assert self.loop.time() < end, "no order could be placed and cancelled any more"
@@ -496,3 +570,17 @@ class Life(RuleBasedStateMachine):
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(reader.close() for reader in self.readers))
         await asyncio.gather(*(client.close() for client in self.clients))
+
+
+class FollowingLife(Life):
+    """A life whose account is followed by the client itself, from the beginning to the end."""
+
+    follower: Follower[Any]
+
+    async def become_quiet(self) -> None:
+        await super().become_quiet()
+        assert self.follower.failures == []
+
+    async def leave(self) -> None:
+        await self.follower.close()
+        await super().leave()

@@ -62,6 +62,15 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """What a client needs to live in this time."""
         return Timing(self.time, asyncio.sleep, random)
 
+    def close(self) -> None:
+        """Close it, and let go of the other side: clients of one key share what holds their clock."""
+        super().close()
+        self._pass_time = _nothing
+
     def _jump(self, seconds: float) -> None:
         self._now += min(seconds, STRIDE)
         self._pass_time(self.nanoseconds)
+
+
+def _nothing(_now: int) -> None:
+    """Nobody is left for whom time passes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -41,6 +42,12 @@ def pass_time(emulator: Emulator, clock: Clock, seconds: float) -> None:
 
 
 # ---------------------------------------------------------------------- time
+
+
+def test_a_clock_is_moved_where_nothing_else_happens(emulator: Emulator) -> None:
+    threads: list[str] = []
+    emulator.pass_time(lambda: threads.append(threading.current_thread().name))
+    assert threads == ["kraken-emulator"]
 
 
 def test_a_public_connection_is_closed_a_minute_after_its_last_request(timed: Account, clock: Clock) -> None:

@@ -52,6 +52,29 @@ def test_streams_of_one_feed_get_their_own_products() -> None:
     run(scenario)
 
 
+def test_fills_of_some_products_are_one_subscription() -> None:
+    some = {"product_ids": ["PF_XBTUSD", "PF_ETHUSD"]}
+
+    async def scenario() -> None:
+        async with FeedExchange() as exchange, client(exchange, KEY, SECRET, timing=Restless().timing) as ws:
+            fills = await ws.fills(**some).subscribe()
+            alike = await ws.fills(**some).subscribe()
+            for other in (ws.fills(product_ids="PF_ETHUSD"), ws.fills()):
+                with pytest.raises(InvalidRequest, match="fills is subscribed already with product_ids="):
+                    await other.subscribe()
+            await fills.aclose()
+            exchange.of().drop()
+            await exchange.peer(1)
+            await until(lambda: exchange.subscribed("fills", 1) == [some["product_ids"]])
+            await alike.aclose()
+            await until(lambda: not ws.get_active_subscriptions())
+            assert exchange.subscribed("fills") == [some["product_ids"]] * 2
+            [farewell] = [each for each in exchange.seen("unsubscribe") if each["feed"] == "fills"]
+            assert farewell["product_ids"] == some["product_ids"]
+
+    run(scenario)
+
+
 def test_a_refusal_that_names_nobody_is_settled_one_by_one() -> None:
     async def scenario() -> None:
         async with FeedExchange() as exchange, client(exchange) as ws:
@@ -179,6 +202,37 @@ def test_two_challenges_that_are_refused_are_enough(verb: str) -> None:
                 await fills.aclose()
                 await until(lambda: not ws.get_active_subscriptions())
             assert len([each for each in exchange.seen(verb) if each["feed"] == "fills"]) == 2
+            assert exchange.attempts == 1
+
+    run(scenario)
+
+
+def test_what_kraken_has_not_ended_is_no_obstacle_to_subscribing_anew() -> None:
+    subscribed = False
+    stale = 2
+
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        nonlocal subscribed, stale
+        if request.get("feed") != "fills":
+            return False
+        if request["event"] == "unsubscribe" and stale:
+            stale -= 1
+            await peer.send({**request, "event": "unsubscribed_failed"})
+            return True
+        if request["event"] == "subscribe" and subscribed:
+            await peer.send({"event": "alert", "message": "Already subscribed to feed, re-requesting"})
+        subscribed = request["event"] == "subscribe"
+        return False
+
+    async def scenario() -> None:
+        async with FeedExchange(script) as exchange, client(exchange, KEY, SECRET) as ws:
+            first = await ws.fills().subscribe()
+            await first.aclose()
+            assert subscribed
+            again = await ws.fills().subscribe()
+            assert subscribed
+            assert again.acks
+            assert await anext(again.messages())  # a snapshot
             assert exchange.attempts == 1
 
     run(scenario)
@@ -345,6 +399,23 @@ class Recorder(FuturesWSClient):
 
     async def on_message(self, message: dict[str, Any]) -> None:
         self.got.append(message)
+
+
+def test_a_feed_that_is_subscribed_as_a_whole_by_name() -> None:
+    async def scenario() -> None:
+        async with FeedExchange() as exchange:
+            ws = Recorder(KEY, SECRET, exchange.url)
+            products = ["PF_XBTUSD", "PF_ETHUSD"]
+            await ws.subscribe(feed="fills", products=products)
+            assert [each["product_ids"] for each in ws.get_active_subscriptions()] == [products]
+            await ws.unsubscribe(feed="fills", products=["PF_ETHUSD"])
+            assert len(ws.get_active_subscriptions()) == 1
+            await ws.unsubscribe(feed="fills", products=products)
+            assert ws.get_active_subscriptions() == []
+            assert len(exchange.seen("unsubscribe")) == 1
+            await ws.close()
+
+    run(scenario)
 
 
 def test_feeds_by_name() -> None:

@@ -32,9 +32,10 @@ from kraken.runtime.websocket.account import (
     Recovered,
     RecoveryFailed,
 )
+from kraken.runtime.websocket.events import SequenceGap
 from kraken.runtime.websocket.merging import Margins
 
-from ..runtime.websocket.fake import Impatient, run, until
+from ..runtime.websocket.fake import Impatient, Peer, run, until
 from .feeds import KEY, SECRET, AccountExchange, client
 
 Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, Position]
@@ -308,6 +309,56 @@ def test_a_balance_that_was_missed() -> None:
     run(scenario)
 
 
+class Forgetful(AccountExchange):
+    """It does not send the snapshots of one feed."""
+
+    forgotten = ""
+
+    async def snapshot(self, peer: Peer, channel: str, symbol: str | None) -> None:
+        if channel != self.forgotten:
+            await super().snapshot(peer, channel, symbol)
+
+
+@pytest.mark.parametrize("feed", ["open_orders", "fills", "open_positions", "balances"])
+def test_a_snapshot_that_does_not_come_is_asked_for_again(feed: str) -> None:
+    async def scenario() -> None:
+        time = Impatient()
+        options: dict[str, Any] = {"timing": time.timing, "silence_timeout": None}
+        async with Forgetful() as exchange, client(exchange, KEY, SECRET, **options) as ws:
+            ws._rest = History()  # type: ignore[assignment]
+            async with ws.account() as account:
+                exchange.forgotten = feed
+                exchange.peers[-1].drop()
+                await exchange.peer(1)
+                missing = [each for each in account._feeds if each.channel.name == feed]
+                await until(lambda: [each for each in account._feeds if not each.current] == missing)
+                await until(lambda: bool(time._sleepers))
+                exchange.forgotten = ""
+                time.advance(10.0)
+                await until(settled(account))
+                assert len(exchange.subscribed(feed, 1)) == 2
+                await until(lambda: not time._sleepers)
+
+    run(scenario)
+
+
+def test_a_first_snapshot_of_balances_that_is_lost_is_noticed() -> None:
+    async def scenario() -> None:
+        async with Forgetful() as exchange, keyed(exchange) as ws:
+            gaps: list[SequenceGap] = []
+            ws.on_event(lambda event: gaps.append(event) if isinstance(event, SequenceGap) else None)
+            exchange.forgotten = "balances"
+            stream = await ws.balances().subscribe()
+            exchange.forgotten = ""
+            await exchange.tell_balances(holding={"USD": 1.0})
+            frames = stream.messages()
+            while not isinstance(await anext(frames), BalancesSnapshotMessage):
+                pass
+            assert gaps == [SequenceGap("balances", 0, 1)]
+
+    run(scenario)
+
+
 def test_what_happens_while_the_connection_is_down() -> None:
     async def scenario() -> None:
         ends = [ended("O1", "OrderUpdated", "full_fill", "1.0"), ended("O1", "OrderUpdated", "partial_fill")]
@@ -462,6 +513,63 @@ def test_a_gap_that_rest_says_nothing_about(error: KrakenError, asked: int) -> N
                 failed = seen[-1]
                 assert failed == RecoveryFailed(error, True, datetime.fromtimestamp(70, UTC), ())
                 assert rest.asked.count("fills") == asked
+
+    run(scenario)
+
+
+def test_an_end_may_be_unknown_where_no_fill_is() -> None:
+    async def scenario() -> None:
+        rest = History()
+        rest.error = denied = KrakenPermissionDeniedError("permissionDenied")
+        async with AccountExchange() as exchange, keyed(exchange, rest) as ws:
+            exchange.order("O1")
+            exchange.fill("F1", "O1")
+            async with ws.account() as account:
+                exchange.orders.clear()
+                exchange.fill("F2", "O1", time=3000)
+                await gap(exchange, account)
+                seen = await told(aiter(account), is_a(Recovered, RecoveryFailed))
+                assert fills(seen) == [("F2", True)]
+                assert seen[-1] == RecoveryFailed(denied, False, None, ("O1",))
+
+    run(scenario)
+
+
+def test_a_gap_during_the_last_try_for_another_has_tries_of_its_own() -> None:
+    class Troubled(History):
+        async def iter_trigger_events(self, *, since: int) -> AsyncIterator[Any]:
+            async for each in super().iter_trigger_events(since=since):
+                yield each
+            if self.asked.count(("triggers", since)) == 12:
+                del exchange.orders["O2"]
+                exchange.fills = []
+                exchange.fill("F9", "O2", time=90_000)
+                self.fills = [found("F5", "O2", at="1970-01-01T00:01:20.000Z")]
+                self.orders = [ended("O2", "OrderCancelled", "cancelled_by_user")]
+                exchange.peers[-1].drop()
+                await until(lambda: not account.current)
+                await until(lambda: account.current)
+
+    exchange = AccountExchange()
+    account: Kept
+
+    async def scenario() -> None:
+        nonlocal account
+        rest = Troubled()
+        async with exchange, keyed(exchange, rest) as ws:
+            exchange.order("O1")
+            exchange.order("O2")
+            exchange.fill("F1", "O1", time=70_000)
+            async with ws.account() as account:
+                events = aiter(account)
+                del exchange.orders["O1"]
+                await gap(exchange, account)
+                failed = (await told(events, is_a(RecoveryFailed)))[-1]
+                assert (failed.fills, failed.since, failed.orders) == (False, None, ("O1",))
+                seen = await told(events, is_a(Recovered, RecoveryFailed))
+                assert seen[-1] == Recovered()
+                assert fills(seen) == [("F5", True)]
+                assert account.closed_orders["O2"].reason == "cancelled_by_user"
 
     run(scenario)
 

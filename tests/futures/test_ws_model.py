@@ -12,11 +12,14 @@ from hypothesis.stateful import rule
 
 from kraken.emulator.wire import plain
 from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWSClient
+from kraken.futures.messages import AccountBalances, AccountOrder, Fill, OpenOrder, OpenPosition
 from kraken.runtime.websocket import WebSocketClient
+from kraken.runtime.websocket.account import DerivativesAccount
 
-from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
-from ..lives import Orders, Wanted, led, some_symbols
+from ..derivatives import ASSETS, DerivativesLife, View
+from ..lives import Follower, FollowingLife, Orders, ToldFills, Wanted, led, some_symbols
 
+Kept = DerivativesAccount[AccountOrder, Fill, AccountBalances, OpenPosition]
 HEARTBEAT: Wanted = ("heartbeat", None, None)
 """What every connection subscribes on which something is subscribed."""
 
@@ -25,13 +28,13 @@ class Fills:
     """The fills that were told."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.told = ToldFills()
 
     def take(self, message: Any) -> None:
-        self.told |= {fill.fill_id for fill in message.fills}
+        self.told.take((fill.fill_id for fill in message.fills), message.snapshot)
 
     def unlike(self, life: FuturesLife) -> list[str]:
-        return unlike_fills(self.told, life)
+        return self.told.unlike(life.fills)
 
 
 class OpenOrders:
@@ -44,10 +47,15 @@ class OpenOrders:
         if message.snapshot:
             self.orders.clear()
         for order in message.orders if message.snapshot else filter(None, [message.order]):
-            side = "sell" if order.direction else "buy"
-            self.orders[order.order_id] = (order.instrument, side, order.qty, order.filled, order.limit_price)
+            self.orders[order.order_id] = self.row(order)
         if not message.snapshot and message.is_cancel:
             self.orders.pop(message.order_id, None)
+
+    @staticmethod
+    def row(order: OpenOrder | AccountOrder) -> tuple[Any, ...]:
+        """What is compared of an order."""
+        side = "sell" if order.direction else "buy"
+        return order.instrument, side, order.qty, order.filled, order.limit_price
 
     def unlike(self, life: FuturesLife) -> list[str]:
         names = ("symbol", "side", "unfilledSize", "filledSize", "limitPrice")
@@ -96,7 +104,7 @@ class Positions:
         return [] if self.sizes == true else [f"positions are wrong: {self.sizes} in place of {true}"]
 
 
-class FuturesLife(DerivativesLife):
+class FuturesLife(DerivativesLife, FollowingLife):
     """A life with Derivatives WebSocket v1, and with REST for orders."""
 
     servers = ("futures",)
@@ -109,7 +117,7 @@ class FuturesLife(DerivativesLife):
     }
     each = "product_ids"
     methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
-    operations = ("sendOrder", "cancelOrder", "editOrderSpring")
+    operations = ("sendOrder", "cancelOrder", "editOrderSpring", "getFills", "getOrderEvents", "getTriggerEvents")
     nonsense_of = (
         '{"feed":"book","product_id":"PF_X',
         "[]",
@@ -124,19 +132,25 @@ class FuturesLife(DerivativesLife):
     nobody = "00000000-0000-4000-8000-000000000000"
 
     ws: FuturesWSClient
+    viewer: FuturesWSClient
+    """For the private feeds as they are: a stream that joins a live subscription gets no snapshot of its own."""
+    follower: Follower[Kept]
     rest: FuturesAsyncClient
 
     async def arrive(self) -> None:
         emulator, timing = self.emulator, self.loop.timing(self.chance.random)
         own: dict[str, Any] = {"key": emulator.futures_key, "secret": emulator.futures_secret}
         self.rest = FuturesAsyncClient(**own, url=emulator.futures_url, clock=self.loop.time)
-        self.ws = FuturesWSClient(**own, url=emulator.futures_ws_url, timing=timing)
+        where: dict[str, Any] = {"url": emulator.futures_ws_url, "rest_url": emulator.futures_url, "timing": timing}
+        self.ws = FuturesWSClient(**own, **where)
+        self.viewer = FuturesWSClient(**own, no_public=True, **where)
         self.books = {"book": FuturesOrderBookClient(url=emulator.futures_ws_url, timing=timing)}
         await asyncio.gather(*(client.start() for client in self.clients))
+        self.follower = Follower(await self.ws.account().open(), "fill_id")
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
-        return self.ws, *self.books.values()
+        return self.ws, self.viewer, *self.books.values()
 
     # ------------------------------------------------------------------ what the user does
 
@@ -160,13 +174,15 @@ class FuturesLife(DerivativesLife):
     def expire_challenges(self) -> None:
         self.troubled = True
         self.emulator.expire_challenges()
+        # A second challenge that is refused at once would be told to the user, and rightly.
+        self.turn(1)
 
     @rule(symbols=some_symbols, times=st.integers(1, 3))
     def poison(self, symbols: list[str], times: int) -> None:
         for symbol in symbols:
             self.emulator.skip_sequence(symbol, times)
 
-    @rule(channel=st.sampled_from(["book", "ticker", "heartbeat"]), times=st.integers(1, 2))
+    @rule(channel=st.sampled_from(["book", "balances", "ticker", "heartbeat"]), times=st.integers(1, 2))
     def lose_frames(self, channel: str, times: int) -> None:
         self.emulator.lose_frames(channel, times, "futures")
 
@@ -179,6 +195,20 @@ class FuturesLife(DerivativesLife):
         sessions = [session for client in self.clients for session in client._sessions.values()]
         return [HEARTBEAT for session in sessions if any(session.live())]
 
+    def standing(self) -> Sequence[Wanted]:
+        return [(feed, None, None) for feed in self.views_of]
+
+    def unlike_account(self) -> list[str]:
+        account = self.follower.account
+        held, orders, positions = Balances(), OpenOrders(), Positions()
+        if account.current:
+            held.take(account.balances)
+        orders.orders = {name: OpenOrders.row(order) for name, order in account.orders.items()}
+        positions.sizes = {name: position.balance for name, position in account.positions.items()}
+        views: list[View] = [held, orders, positions]
+        followed = self.follower.unlike(self.fills) + [found for view in views for found in view.unlike(self)]
+        return followed + super().unlike_account()
+
     async def leave(self) -> None:
         await super().leave()
         await self.rest.close()
@@ -189,3 +219,14 @@ def _on_the_wire(value: Decimal) -> Decimal:
 
 
 TestLife = led(FuturesLife)
+
+
+def test_a_challenge_that_has_expired_parts_nobody() -> None:
+    """What is unsubscribed with it is ended all the same, and can be subscribed anew."""
+    life = FuturesLife()
+    life.turn(1)
+    life.expire_challenges()
+    life.unsubscribe(number=list(life.views).index("open_positions"))
+    life.turn(1)
+    life.follow(channel="open_positions")
+    life.teardown()

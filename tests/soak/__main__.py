@@ -21,9 +21,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="simulated minutes; an hour by default")
     parser.add_argument("--seed", type=int, default=1, help="what happens, and what the user does")
     parser.add_argument("--output", type=Path, help="page that the figures are written to")
-    parser.add_argument(
-        "--products", nargs="+", choices=PRODUCTS, default=["Spot"], help="whose clients; Spot by default"
-    )
+    parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=list(PRODUCTS), help="whose clients")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)  # it would tell of every trouble that is made on purpose
     runs = {product: soak(product, options.minutes * 60, options.seed) for product in options.products}

@@ -11,15 +11,13 @@ from kraken.futures import FuturesAsyncClient, FuturesOrderBookClient, FuturesWS
 from ..simulated import SimulatedLoop
 from .user import User
 
-MILLISECOND = 10**6
-
 
 class FuturesUser(User):
     """Clients of Derivatives WebSocket v1."""
 
     sizes: ClassVar[Mapping[str, str]] = {"PF_XBTUSD": "0.01", "PF_ETHUSD": "0.1", "PF_SOLUSD": "1", "PI_XBTUSD": "10"}
     fill_id = "fill_id"
-    forgets = True
+    unit = 10**6
 
     def _connect(self, where: Mapping[str, str], loop: SimulatedLoop) -> None:
         own: dict[str, Any] = {"key": where["key"], "secret": where["secret"]}
@@ -56,4 +54,4 @@ class FuturesUser(User):
         }
 
     def _at(self, book: Any) -> int:
-        return int(book.timestamp) * MILLISECOND + MILLISECOND - 1
+        return int(book.timestamp) * self.unit

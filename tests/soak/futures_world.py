@@ -25,7 +25,7 @@ class FuturesWorld(World):
     # All connections come in at one door, so each of these hits all of them.
     every: ClassVar[Mapping[str, float]] = {**World.every, "cut": 12}
     servers = ("futures",)
-    losable = ("book", "heartbeat")
+    losable = ("book", "balances", "heartbeat")
     nonsense = ('{"feed":"book","prod', b"\x00\x01", "null", '{"feed":"news","data":[]}', "{}")
     methods = ("subscribe", "subscribe", "unsubscribe", "challenge")
     operations = ("getFills", "getOrderStatus", "sendOrder")

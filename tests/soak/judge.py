@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 KEPT = 20_000
 """True states that are remembered of each book, at least."""
-MICROSECOND = 1_000
-"""Nanoseconds that a time in text may be short of."""
 INSTANT = 1_000_000
-"""Nanoseconds within which the simulated clock stands still while changes follow each other."""
+"""Nanoseconds within which the simulated clock stands still while changes follow each other. The exchange never tells the
+same time twice meanwhile, so what it tells is a little later."""
 
 
 class Book(NamedTuple):
@@ -30,6 +29,8 @@ class Shown(NamedTuple):
     book: Book
     at: int
     """The time that the book itself tells, in Unix nanoseconds, cut off after some digit."""
+    unit: int
+    """Nanoseconds that one more of that digit would be."""
     digest: bytes
 
 
@@ -58,14 +59,14 @@ class _History:
             del self.times[:KEPT], self.digests[:KEPT]
             self.forgotten += KEPT
 
-    def take(self, at: int, state: bytes) -> bool:
-        """Whether this was true at a time, and not before what was shown already."""
-        end = bisect_right(self.times, at + MICROSECOND)
+    def take(self, shown: Shown) -> bool:
+        """Whether this was true at its time, and not before what was shown already."""
+        end = bisect_right(self.times, shown.at + shown.unit)
         if end == 0:
             return False
-        begin = max(0, bisect_left(self.times, at - INSTANT) - 1)
+        begin = max(0, bisect_left(self.times, shown.at - INSTANT) - 1)
         for number in range(max(begin, self.shown - self.forgotten), end):
-            if self.digests[number] == state:
+            if self.digests[number] == shown.digest:
                 self.shown = number + self.forgotten
                 return True
         return False
@@ -99,7 +100,7 @@ class Judge:
     def look(self, shown: Shown) -> None:
         """Compare what was shown with what was true."""
         self.states_shown += 1
-        if not self._histories[shown.book].take(shown.at, shown.digest):
+        if not self._histories[shown.book].take(shown):
             self.wrong.append(shown)
 
     def hear(self, fill: str, late: bool) -> None:

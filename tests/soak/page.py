@@ -25,13 +25,10 @@ and everything that it shows and tells is compared with what was true.
   nothing among the ten best prices, which are all that the exchange's checksum covers.
 - Every fill of the account must be told once, also those that happened while there was no connection.
 - In the end the trouble stops. Then all books, open orders and balances must be the exchange's.
-- Derivatives WebSocket v1 tells a book one level at a time, so every state between two such messages counts as true.
+- Derivatives WebSocket v1 tells a book one level at a time, so every state between two such messages counts as true. Its
+  times are milliseconds, and the next millisecond can begin between two messages of one change.
 - Orders and fills of Derivatives WebSocket v1 have no numbers: a frame of these is lost only together with its connection.
-- Futures REST tells for five seconds only how an order ended. When a gap was longer, the client says so
-  (`RecoveryFailed` without `fills`); that is counted below as `EndsForgotten`, and no failure of the client.
 - One stream is never read, so that its buffer is full all the time.
-- `make soak` runs Spot. Futures runs with `python -m tests.soak --products Futures`; it is not clean yet (a few states
-  of books that the record does not have, cause unknown), so its figures are not published here.
 - `python -m tests.soak --help` tells what can be chosen: the simulated time, and the seed that the market, the trouble
   and the user follow. Two runs with one seed differ in details, because threads and sockets keep their own order.
 """

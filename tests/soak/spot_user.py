@@ -27,6 +27,7 @@ class SpotUser(User):
         "SHIB/USD": "1000000",
     }
     fill_id = "exec_id"
+    unit = 1_000
 
     _ws: SpotWSClient
 

@@ -6,19 +6,22 @@ import pytest
 
 from .judge import Book, Judge, Shown
 from .page import page
-from .soak import soak
+from .soak import PRODUCTS, soak
 
 BOOK = Book("book", "BTC/USD", 10)
 INSTANT = 10**9
 
 
-def test_a_minute_of_trouble() -> None:
-    run = soak("Spot", 60, seed=1)
+@pytest.mark.filterwarnings("ignore:Kraken switches:DeprecationWarning")
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_while_of_trouble(product: str) -> None:
+    run = soak(product, 90, seed=1)
     assert run.is_good, (run.world["wrong"], run.differences, run.failures)
-    assert run.world["happened"]["cut"] > 3
-    assert run.world["states_shown"] > 500
-    assert run.world["fills"] > 5
-    text = page({"Spot": run}, 1)
+    assert run.client["connections"] > 20
+    assert run.world["states_shown"] > 300
+    assert run.world["fills"] > 15
+    assert run.world["fills_late"] > 0
+    text = page({product: run}, 1)
     assert f"| Fills | {run.world['fills']} |" in text
     assert "| **Wrong states shown** | 0 |" in text
 
@@ -41,8 +44,17 @@ def test_a_state_must_have_been_true_at_its_time(at: int, state: bytes, good: bo
     judge = Judge()
     for moment, true in ((1, b"a"), (2, b"b"), (2, b"c"), (4, b"d")):
         judge.note(BOOK, moment * INSTANT, true)
-    judge.look(Shown(BOOK, at, state))
+    judge.look(Shown(BOOK, at, 1_000, state))
     assert (judge.wrong == []) is good
+
+
+@pytest.mark.parametrize("state", [b"between", b"after"])
+def test_an_exchange_tells_changes_of_one_instant_one_after_the_other(state: bytes) -> None:
+    judge = Judge()
+    for true in (b"before", b"between", b"after"):
+        judge.note(BOOK, INSTANT - 100, true)
+    judge.look(Shown(BOOK, INSTANT, 10**6, state))
+    assert judge.wrong == []
 
 
 def test_a_book_does_not_go_back() -> None:
@@ -50,7 +62,7 @@ def test_a_book_does_not_go_back() -> None:
     for true in (b"a", b"b", b"a", b"b"):
         judge.note(BOOK, INSTANT, true)
     for state, wrong in ((b"b", 0), (b"a", 0), (b"a", 0), (b"b", 0), (b"a", 1)):
-        judge.look(Shown(BOOK, INSTANT, state))
+        judge.look(Shown(BOOK, INSTANT, 1_000, state))
         assert len(judge.wrong) == wrong
 
 

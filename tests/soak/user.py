@@ -37,8 +37,8 @@ class User(ABC):
 
     sizes: ClassVar[Mapping[str, str]]
     """Quantity of an order of each symbol."""
-    forgets: ClassVar[bool] = False
-    """Whether the exchange tells for some seconds only how an order has ended."""
+    unit: ClassVar[int]
+    """Nanoseconds of the last digit of the time that a book tells."""
     fill_id: ClassVar[str]
     """What an id of a fill is called."""
 
@@ -79,7 +79,7 @@ class User(ABC):
 
     @abstractmethod
     def _at(self, book: Any) -> int:
-        """The last nanosecond that the time of a book can mean."""
+        """The time that a book tells, in Unix nanoseconds."""
 
     def _digest(self, book: Any) -> bytes:
         return digest(*([level[:2] for level in side] for side in (book.bids(), book.asks())))
@@ -101,7 +101,13 @@ class User(ABC):
             self._begin(life)
 
     def _begin(self, life: Any) -> None:
-        self._tasks.append(asyncio.ensure_future(life))
+        task = asyncio.ensure_future(life)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self.failures.append(f"{task.get_coro()} ended: {task.exception()!r}")
 
     async def stop(self) -> None:
         """Close everything."""
@@ -112,10 +118,8 @@ class User(ABC):
 
     def _count(self, event: Event) -> None:
         if isinstance(event, COUNTED):
-            self._note(type(event).__name__)
-
-    def _note(self, name: str) -> None:
-        self.events[name] = self.events.get(name, 0) + 1
+            name = type(event).__name__
+            self.events[name] = self.events.get(name, 0) + 1
 
     # ------------------------------------------------------------------ what is seen
 
@@ -151,7 +155,7 @@ class User(ABC):
         return None
 
     def _see(self, name: Book, book: Any) -> None:
-        self._shown.append(Shown(name, self._at(book), self._digest(book)))
+        self._shown.append(Shown(name, self._at(book), self.unit, self._digest(book)))
 
     async def _follow(self) -> None:
         while True:
@@ -159,10 +163,8 @@ class User(ABC):
                 async for event in self._account:
                     if isinstance(event, FillReported):
                         self._fills.append((getattr(event.fill, self.fill_id), event.missed))
-                    elif isinstance(event, RecoveryFailed) and (event.fills or not self.forgets):
-                        self.failures.append(str(event))
                     elif isinstance(event, RecoveryFailed):
-                        self._note("EndsForgotten")
+                        self.failures.append(str(event))
 
     # ------------------------------------------------------------------ what is done
 

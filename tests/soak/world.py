@@ -146,8 +146,8 @@ class World(ABC):
             fills: Ids of fills that it has told, and whether as missed ones.
         """
         self.judge(shown, fills)
-        passed, self._now = (now - self._now) / SECOND, now
-        self._emulator.pass_time()
+        passed = (now - self._now) / SECOND
+        self._emulator.pass_time(lambda: self._set_clock(now))
         if self._quiet:
             return
         self._tick()
@@ -159,6 +159,9 @@ class World(ABC):
         for what, seconds in self.every.items():
             if self._random.random() < passed / seconds:
                 self._let(what)
+
+    def _set_clock(self, now: int) -> None:
+        self._now = now
 
     def judge(self, shown: Sequence[Shown], fills: Sequence[tuple[str, bool]]) -> None:
         """Compare what the client has shown and told with what is true."""

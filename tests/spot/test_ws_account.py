@@ -29,8 +29,17 @@ from kraken.spot.messages import AccountBalance, AccountOrder, Balance, Executio
 from .sockets import addresses, client, run, until
 
 ROW: dict[str, Any] = {"symbol": "BTC/USD", "order_type": "limit", "side": "buy", "limit_price": "60000"}
-QUICK: dict[str, Any] = {"timing": Timing(sleep=lambda _: asyncio.sleep(0)), "silence_timeout": None}
-"""Options of a client that waits for nothing."""
+TIMEOUT = 10.0
+"""A client's, when no other is chosen."""
+
+
+async def hurry(seconds: float) -> None:
+    """Sleep for no time, save where something is given time to arrive."""
+    await asyncio.sleep(seconds if seconds == TIMEOUT else 0)
+
+
+QUICK: dict[str, Any] = {"timing": Timing(sleep=hurry), "silence_timeout": None}
+"""Options of a client that does not wait before it tries again."""
 Kept = Account[AccountOrder, Execution, AccountBalance, Balance]
 
 
@@ -378,7 +387,7 @@ def test_a_gap_that_rest_says_nothing_about(emulator: Emulator, monkeypatch: pyt
             await until(settled(account))
             seen = await told(events, is_a(RecoveryFailed))
             failed = seen[-1]
-            assert (failed.error, failed.fills, failed.orders) == (denied, True, (second,))
+            assert (failed.error, failed.fills, failed.since, failed.orders) == (denied, False, None, (second,))
             assert account.closed_orders[second].order_status is None
             assert set(account.orders) == {first}
             assert fills(seen) == [(emulator.orders[second]["trades"][0], True)]
@@ -399,7 +408,7 @@ def test_rest_is_asked_again(emulator: Emulator, failures: int, outcome: type) -
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
-            await asyncio.sleep(0)
+            await hurry(seconds)
 
         options = addresses(emulator)
         async with Impatient(**options, timing=Timing(sleep=sleep, random=lambda: 0.999), silence_timeout=None) as ws:

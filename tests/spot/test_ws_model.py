@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -14,15 +12,15 @@ from hypothesis.stateful import precondition, rule
 
 from kraken.emulator.instruments import Instruments
 from kraken.runtime.websocket import WebSocketClient
-from kraken.runtime.websocket.account import Account, FillReported, RecoveryFailed
-from kraken.runtime.websocket.stream import SlowConsumer
+from kraken.runtime.websocket.account import Account
 from kraken.spot import SpotLevel3BookClient, SpotOrderBookClient, SpotWSClient
 from kraken.spot.messages import AccountBalance, AccountOrder, Balance, Execution
 
-from ..lives import ExecutionsView, Life, Orders, Wanted, led, some_symbols
+from ..lives import ExecutionsView, Follower, FollowingLife, Orders, Wanted, led, some_symbols
 from .sockets import addresses
 
 ASSETS = {asset.name: asset.symbol for asset in Instruments().assets.values() if asset.of is None}
+Kept = Account[AccountOrder, Execution, AccountBalance, Balance]
 PRIVATE: list[Wanted] = [("executions", None, None), ("balances", None, None)]
 """What an account subscribes."""
 
@@ -39,36 +37,15 @@ class BalancesView:
         self.balances |= {row.asset: row.balance for row in message.data}
 
 
-class Follower:
-    """Follows an account, and counts the fills that it tells."""
-
-    def __init__(self, account: Account[AccountOrder, Execution, AccountBalance, Balance]) -> None:
-        self.account = account
-        self.fills: Counter[str | None] = Counter()
-        self.failures: list[RecoveryFailed] = []
-        self.task = asyncio.ensure_future(self._follow())
-
-    async def _follow(self) -> None:
-        while True:
-            with suppress(SlowConsumer):
-                async for event in self.account:
-                    if isinstance(event, FillReported):
-                        self.fills[event.fill.exec_id] += 1
-                    elif isinstance(event, RecoveryFailed):
-                        self.failures.append(event)
-
-    def open_orders(self) -> Orders:
-        return {
-            order_id: (order.side, order.order_qty, order.cum_qty, order.limit_price)
-            for order_id, order in self.account.orders.items()
-        }
-
-    @property
-    def balances(self) -> dict[str, Decimal | None]:
-        return {asset: balance.balance for asset, balance in self.account.balances.items()}
+def open_orders(account: Kept) -> Orders:
+    """Open orders as the account has them."""
+    return {
+        order_id: (order.side, order.order_qty, order.cum_qty, order.limit_price)
+        for order_id, order in account.orders.items()
+    }
 
 
-class SpotLife(Life):
+class SpotLife(FollowingLife):
     """A life with Spot."""
 
     symbols = ("BTC/USD", "ETH/USD", "SHIB/USD")
@@ -93,7 +70,7 @@ class SpotLife(Life):
     ws: SpotWSClient
     other: SpotWSClient
     """For the private channels as they are: a stream that joins a live subscription gets no snapshot of its own."""
-    follower: Follower
+    follower: Follower[Kept]
     private = False
 
     async def arrive(self) -> None:
@@ -103,7 +80,7 @@ class SpotLife(Life):
         self.books = {"book": SpotOrderBookClient(10, **options), "level3": SpotLevel3BookClient(10, **options)}
         self.orders, self.balances = ExecutionsView(), BalancesView()
         await asyncio.gather(*(client.start() for client in self.clients))
-        self.follower = Follower(await self.ws.account().open())
+        self.follower = Follower(await self.ws.account().open(), "exec_id")
 
     @property
     def clients(self) -> tuple[WebSocketClient, ...]:
@@ -123,7 +100,7 @@ class SpotLife(Life):
     def subscribe_private_channels(self) -> None:
         self.private = True
         orders, balances = PRIVATE
-        self.read(self.other.executions(), [orders], self.orders.take)
+        self.read(self.other.executions(snap_trades=True), [orders], self.orders.take)
         self.read(self.other.balances(), [balances], self.balances.take)
 
     @precondition(lambda self: self.readers)
@@ -185,21 +162,14 @@ class SpotLife(Life):
     def standing(self) -> Sequence[Wanted]:
         return PRIVATE
 
-    async def become_quiet(self) -> None:
-        await super().become_quiet()
-        assert self.follower.failures == []
-
     def unlike_account(self) -> list[str]:
-        found: list[str] = []
-        follower = self.follower
-        if not follower.account.current or follower.account.recovering:
-            found.append(f"the account is not up to date: {follower.account}")
-        found += self.wrong_account(follower.open_orders(), follower.balances)
-        trades = Counter(trade for order in self.emulator.orders.values() for trade in order.get("trades", ()))
-        if follower.fills != trades:
-            found.append(f"fills told and done: {follower.fills}, {trades}")
+        account = self.follower.account
+        balances = {asset: balance.balance for asset, balance in account.balances.items()}
+        trades = [trade for order in self.emulator.orders.values() for trade in order.get("trades", ())]
+        found = self.follower.unlike(trades) + self.wrong_account(open_orders(account), balances)
         if self.private:
             found += self.wrong_account(self.orders.open_orders(), self.balances.balances)
+            found += self.orders.fills.unlike(set(trades))
         return found
 
     def wrong_account(self, orders: Orders, balances: Mapping[str, Decimal | None]) -> list[str]:
@@ -216,11 +186,6 @@ class SpotLife(Life):
         if balances != true_balances:
             found.append(f"balances are wrong: {balances} in place of {true_balances}")
         return found
-
-    async def leave(self) -> None:
-        self.follower.task.cancel()
-        await asyncio.gather(self.follower.task, return_exceptions=True)
-        await super().leave()
 
 
 TestLife = led(SpotLife)

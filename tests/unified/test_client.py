@@ -20,6 +20,7 @@ from kraken.exceptions import (
     SubscribeError,
 )
 from kraken.runtime.websocket.events import SequenceGap
+from kraken.runtime.websocket.session import TRIES
 from kraken.unified import UnifiedLevel3BookClient, UnifiedOrderBookClient, UnifiedWSClient
 
 from ..runtime.websocket.fake import Exchange, Impatient, Peer, run, until
@@ -244,6 +245,10 @@ def test_a_channel_that_the_connection_has_already(name: str) -> None:
     async def scenario() -> None:
         words = f"Already subscribed to {name} channel"
         async with Exchange(refusing(words)) as exchange, client(exchange) as ws:
+            await getattr(ws, name)(asset_class="derivatives").subscribe()
+            asked = [request["method"] for peer in exchange.peers for request in peer.requests]
+            assert asked == ["subscribe", "unsubscribe", "subscribe"]
+        async with Exchange(refusing(words, TRIES)) as exchange, client(exchange) as ws:
             with pytest.raises(SubscribeError, match=words):
                 await getattr(ws, name)(asset_class="derivatives").subscribe()
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import rule
 from kraken.runtime.websocket import WebSocketClient
 from kraken.unified import UnifiedLevel3BookClient, UnifiedOrderBookClient, UnifiedWSClient
 
-from ..derivatives import ASSETS, DerivativesLife, View, unlike_fills
+from ..derivatives import ASSETS, DerivativesLife, View
 from ..lives import ExecutionsView, led, some_symbols
 from .exchange import DERIVATIVES
 
@@ -41,7 +41,7 @@ class Executions(ExecutionsView):
             for name, order in life.true_orders().items()
         }
         wrong = [] if found == true else [f"orders are wrong: {found} in place of {true}"]
-        return wrong + unlike_fills(self.fills, life)
+        return wrong + self.fills.unlike(life.fills)
 
 
 class Balances:
@@ -77,7 +77,8 @@ class Positions:
     def take(self, message: Any) -> None:
         if message.type == "snapshot":
             self.sizes.clear()
-        self.sizes |= {position.symbol: position.size for position in message.data.futures}
+        # A list that is none is left out of a message that is known by analogy only.
+        self.sizes |= {position.symbol: position.size for position in message.data.futures or ()}
 
     def unlike(self, life: UnifiedLife) -> list[str]:
         told = {symbol: size for symbol, size in self.sizes.items() if size}
@@ -115,11 +116,6 @@ class UnifiedLife(DerivativesLife):
 
     ws: UnifiedWSClient
 
-    def __init__(self) -> None:
-        super().__init__()
-        for channel in self.views_of:
-            self.follow(channel)
-
     async def arrive(self) -> None:
         emulator = self.emulator
         options: dict[str, Any] = {
@@ -131,7 +127,7 @@ class UnifiedLife(DerivativesLife):
             "socket_urls": {"level3": emulator.unified_ws_url},
             "timing": self.loop.timing(self.chance.random),
         }
-        self.ws = UnifiedWSClient(**options)
+        self.ws = self.viewer = UnifiedWSClient(**options)
         self.books = {
             "book": UnifiedOrderBookClient(DEPTH, asset_class=DERIVATIVES, **options),
             "level3": UnifiedLevel3BookClient(DEPTH, asset_class=DERIVATIVES, **options),

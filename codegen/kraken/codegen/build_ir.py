@@ -705,6 +705,7 @@ class Builder:
             unsubscribe=_names(raw.get("x-kraken-unsubscribe", ())),
             # Numbers that count for each element of the list apart are the business of those who keep its state.
             sequence="" if "per" in numbered else numbered.get("field", ""),
+            first_number=numbered.get("first", 1),
             reports_gaps=numbered.get("gap") == "report",
         )
 

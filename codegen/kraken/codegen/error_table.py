@@ -10,6 +10,9 @@ from .load import Document, Problem
 from .places import Json
 from .standard import violations
 
+RETRIES = ["never", "after-wait", "fresh-nonce", "fresh-token", "unsubscribe"]
+"""What has to be done before the same request can succeed."""
+
 TABLE: Json = {
     "type": "object",
     "required": ["version", "categories", "errors"],
@@ -25,7 +28,7 @@ TABLE: Json = {
                 "properties": {
                     "exception": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
                     "description": {"type": "string"},
-                    "retry": {"enum": ["never", "after-wait", "fresh-nonce", "fresh-token"]},
+                    "retry": {"enum": RETRIES},
                 },
             },
         },
@@ -45,7 +48,7 @@ TABLE: Json = {
                     },
                     "category": {"type": "string"},
                     "exception": {"type": "string", "pattern": "^[A-Z][A-Za-z]+$"},
-                    "retry": {"enum": ["never", "after-wait", "fresh-nonce", "fresh-token"]},
+                    "retry": {"enum": RETRIES},
                     "meaning": {"type": "string", "minLength": 1},
                     "hint": {"type": "string", "minLength": 1},
                 },

@@ -598,11 +598,12 @@ EXTENSIONS: tuple[Extension, ...] = (
             "properties": {
                 "field": _NAME,
                 "per": {"type": "array", "items": _NAME, "minItems": 1},
+                "first": {"type": "integer", "minimum": 0},
                 "gap": _enum("resubscribe", "report"),
             },
         },
         "How frames, or the items in them, are numbered: the `field` with the number (`sequence` when left out), which counts up by one for each "
-        "value of the fields `per`, and what a `gap` leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the "
+        "value of the fields `per`, from `first` on (1 when left out), and what a `gap` leads to: the channel is subscribed anew (`resubscribe`, also when left out), or the "
         "gap is only reported, because no snapshot would bring back what is missing. A frame with a `sequence` needs no key.",
     ),
     Extension(

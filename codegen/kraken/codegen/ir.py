@@ -233,11 +233,13 @@ class Channel:
     exclusive: tuple[tuple[str, ...], ...] = ()
     one_of: tuple[tuple[str, ...], ...] = ()
     reports_gaps: bool = False
+    """Whether a gap in its sequence is reported only."""
     sequence: str = ""
     """The field of a frame with its number, if frames of the channel are numbered."""
+    first_number: int = 1
+    """The number of the first frame."""
     frames: tuple[str, ...] = ()
     """Names of the structs of its frames, where it has several."""
-    """Whether a gap in its sequence is reported only."""
     examples: tuple[Json, ...] = ()
     deprecated: bool = False
     replaced_by: str = ""

@@ -316,10 +316,20 @@ class Emulator(Trouble):
 
     # ------------------------------------------------------------------ the market
 
-    def pass_time(self) -> None:
+    def pass_time(self, move: Callable[[], object] | None = None) -> None:
         """Do what is due by the clock: heartbeats, orders that expire, connections that nobody uses. It also happens by
-        itself some times a second; a clock that is moved by hand makes this the way to have it done at once."""
-        self._call(self._pass_time)
+        itself some times a second; a clock that is moved by hand makes this the way to have it done at once.
+
+        Args:
+            move: Moves that clock first, where nothing happens at the same time.
+        """
+
+        def act() -> None:
+            if move is not None:
+                move()
+            self._pass_time()
+
+        self._call(act)
 
     def tick(self, times: int = 1, pair: str | None = None) -> None:
         """Let the market act.

@@ -162,7 +162,7 @@ class ErrorRow(NamedTuple):
 
     exception: type[ExchangeError]
     retry: str
-    """`never`, `after-wait`, `fresh-nonce` or `fresh-token`."""
+    """`never`, `after-wait`, `fresh-nonce`, `fresh-token`, or `unsubscribe` first."""
     hint: str = ""
 
 

@@ -127,6 +127,7 @@ TABLE = ErrorTable(
     {
         "EAPI:Invalid token": ErrorRow(TokenError, "fresh-token"),
         "Exceeded msg rate": ErrorRow(RateError, "after-wait"),
+        "Already subscribed": ErrorRow(ExchangeError, "unsubscribe"),
     },
     {},
 )

@@ -27,6 +27,7 @@ from kraken.runtime.websocket.events import (
 )
 from kraken.runtime.websocket.pacing import Budget
 from kraken.runtime.websocket.protocol import Pace
+from kraken.runtime.websocket.session import TRIES
 
 from .fake import (
     ADD_ORDER,
@@ -571,6 +572,47 @@ def test_a_symbol_that_is_refused_after_a_reconnect_ends_alone() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("names_it", [True, False])
+def test_what_the_exchange_has_already_is_ended_and_begun_anew(names_it: bool) -> None:
+    had = {"BTC/USD"}
+
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        if request["method"] == "unsubscribe":
+            had.difference_update(symbols(request))
+        if request["method"] != "subscribe" or had.isdisjoint(symbols(request)):
+            return False
+        for symbol in request["params"]["symbol"]:
+            if symbol in had:
+                await peer.reply(request, error="Already subscribed", **({"symbol": symbol} if names_it else {}))
+            else:
+                await peer.reply(request, {"channel": "ticker", "symbol": symbol})
+        return True
+
+    async def scenario() -> None:
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            stream = await ws._stream(TICKER, {"symbol": ["BTC/USD", "ETH/USD"]}).subscribe()
+            assert {ack["symbol"] for ack in stream.acks} == {"BTC/USD", "ETH/USD"}
+            assert (await anext(stream)).symbol == "BTC/USD"
+            [farewell] = exchange.seen("unsubscribe")
+            assert symbols(farewell) == ({"BTC/USD"} if names_it else {"BTC/USD", "ETH/USD"})
+
+    run(scenario)
+
+
+def test_an_exchange_that_insists_on_having_something_already_is_believed() -> None:
+    async def script(peer: Peer, request: dict[str, Any]) -> bool:
+        await peer.reply(request, error="Already subscribed")
+        return True
+
+    async def scenario() -> None:
+        async with Exchange(script) as exchange, client(exchange) as ws:
+            with pytest.raises(ExchangeError, match="Already subscribed"):
+                await ws._stream(TICKER, {"symbol": ["BTC/USD"]}).subscribe()
+            assert len(exchange.seen("subscribe")) == TRIES
+
+    run(scenario)
+
+
 def test_an_expired_token_is_renewed_once_and_the_subscription_sent_again() -> None:
     async def script(peer: Peer, request: dict[str, Any]) -> bool:
         if request["params"].get("token") in ("token-number-1", "token-number-3"):
@@ -778,6 +820,29 @@ def test_a_numbered_channel_that_lacks_its_first_frame_is_subscribed_anew_once()
             await until(lambda: SequenceGap("executions", 1, 2) in seen)
             assert sum(isinstance(event, SequenceGap) for event in seen) == 1
             assert len(exchange.seen("subscribe")) == 2
+
+    run(scenario)
+
+
+def test_a_numbered_channel_may_lack_its_first_frame_again_after_a_snapshot() -> None:
+    async def scenario() -> None:
+        async with Exchange() as exchange, client(exchange) as ws:
+            seen: list[Event] = []
+            ws.on_event(seen.append)
+            kept = await ws._stream(EXECUTIONS, {}).subscribe()
+            peer = exchange.peers[0]
+            await peer.send({"channel": "executions", "sequence": 2, "data": []})
+            await exchange.request("subscribe", 2)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            await peer.send({"channel": "executions", "type": "snapshot", "sequence": 1, "data": []})
+            await peer.send({"channel": "executions", "sequence": 3, "data": []})
+            await exchange.request("subscribe", 3)
+            await until(lambda: bool(ws.active_private_subscriptions))
+            await peer.send({"channel": "executions", "sequence": 4, "data": []})
+            await exchange.request("subscribe", 4)
+            gaps = [(event.expected, event.received) for event in seen if isinstance(event, SequenceGap)]
+            assert gaps == [(1, 2), (2, 3), (1, 4)]
+            await kept.aclose()
 
     run(scenario)
 

@@ -9,7 +9,7 @@ A generated client is a subclass of `WebSocketClient` (`ParamsClient` with the i
 `dialect`           `Dialect`: how requests are worded, and how a message tells what it answers
 `decoder`           `"module:name"` of `decode(raw: bytes) -> frame`, imported with the first connection
 `encoder`           `"module:name"` of `encode(name, parameters) -> dict`, imported when parameters are first checked
-`error_table`       `"module:name"` of an `ErrorTable`; its retry classes `fresh-token` and `after-wait` are heeded
+`error_table`       `"module:name"` of an `ErrorTable`; its retry classes are heeded, save `fresh-nonce`
 `connect_budget`    `ConnectBudget(attempts, seconds)`, shared by all clients of the process
 `book_channel`      the `Channel` of order books (`OrderBookClient` only)
 `book_type`         the class of its books, `OrderBook` or `Level3Book` (`OrderBookClient` only)

@@ -91,6 +91,18 @@ RECOVERY_BASE, RECOVERY_LIMIT = 0.5, 30.0
 """Bounds, in seconds, of the waits between those tries."""
 
 
+class _Gap:
+    """A time in which fills may have been missed."""
+
+    __slots__ = ("is_bridged", "since")
+
+    def __init__(self, since: datetime | None) -> None:
+        self.since = since
+        """When the last known fill was before it; None when there had been none."""
+        self.is_bridged = True
+        """Whether the snapshots after it went back to fills that were known."""
+
+
 class KeptAccount(ABC, Generic[Order, Fill, Events]):
     """What the accounts of all products have in common: orders and fills, life, and how they recover from gaps.
 
@@ -135,12 +147,10 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
         """Set while the state is current, and for good once the account has ended."""
         self._ended = False
         self._error: KrakenError | None = None
-        self._missing: list[datetime | None] = []
-        """When the last known fills were before those gaps whose fills are being looked for."""
-        self._lost: list[datetime | None] = []
-        """The same of gaps that have not ended."""
-        self._gapless = True
-        """Whether the snapshots after those gaps went back to fills that were known."""
+        self._missing: list[_Gap] = []
+        """Those whose fills are being looked for."""
+        self._lost: list[_Gap] = []
+        """Those that have not ended."""
         self._recovery: asyncio.Task[None] | None = None
         self._instruments: Instruments | None = None
 
@@ -154,7 +164,11 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
     @property
     def recovering(self) -> bool:
         """Whether it is still being found out what was missed during a gap."""
-        return bool(self._missing or self._lost or self._orders.vanished)
+        return self._is_searching or bool(self._lost)
+
+    @property
+    def _is_searching(self) -> bool:
+        return bool(self._missing or self._orders.vanished)
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -231,6 +245,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
     def _detach(self) -> None:
         for feed in self._feeds:
             feed.begun = feed.current = False
+            feed.expect_nothing()
             if session := self._client._sessions.get(feed.channel.socket):
                 session.detach(feed)
         self._fresh.clear()
@@ -329,7 +344,9 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
         elif not self._fill_feed.begun:
             self._fills.begin(fills)
         else:
-            self._gapless &= not fills or any(self._fills.is_known(fill) for fill in fills)
+            is_bridged = not fills or any(self._fills.is_known(fill) for fill in fills)
+            for gap in self._lost:
+                gap.is_bridged &= is_bridged
             self._tell_late([(fill, None) for fill in fills])
 
     def _take_fill(self, fill: Any, order: Order | None) -> None:
@@ -356,7 +373,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
     def _stale(self, feed: _Feed, reason: str) -> None:
         """Something that a feed should have told is missing."""
         if feed is self._fill_feed:
-            self._lost.append(self._fills.newest)
+            self._lost.append(_Gap(self._fills.newest))
             self._fills.keep_all = True
         if self._fresh.is_set():
             self._fresh.clear()
@@ -379,6 +396,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
         self._ended, self._error, self._is_open = True, error, False
         for feed in self._feeds:
             feed.current = False
+            feed.expect_nothing()
         if self._recovery is not None:
             self._recovery.cancel()
         self._fresh.set()
@@ -388,18 +406,26 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
     # ------------------------------------------------------------------ what was missed
 
     async def _recover(self) -> None:
-        """Find out what happened during a gap: all of it, or say what remains unknown."""
+        """Find out what happened during gaps: all of it, or say what remains unknown."""
+        while self._is_searching:
+            gaps, vanished = list(self._missing), list(self._orders.vanished)
+            error = await self._search()
+            if error is not None:
+                self._give_up(error, gaps, vanished)
+        self._fills.keep_all = bool(self._lost)
+
+    async def _search(self) -> KrakenError | None:
+        """Try to find all that is missing; gives why it was not to be had."""
         for attempt in range(TRIES):
             try:
-                while self._missing or self._orders.vanished:
+                while self._is_searching:
                     await self._find_fills()
                     await self._find_ends()
-                self._settle(Recovered())
-                return
+                self._tell(Recovered())
+                return None
             except KrakenError as error:
                 if not error.retryable or attempt + 1 == TRIES:
-                    self._give_up(error)
-                    return
+                    return error
                 log.info("what happened to the account during a gap is not known yet: %s", error)
                 timing = self._client._timing
                 await timing.sleep(backoff(attempt, RECOVERY_BASE, RECOVERY_LIMIT, timing.random))
@@ -407,31 +433,29 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
                 log.exception("an error in this package while looking for what happened to the account during a gap")
                 failure = KrakenError(f"unexpected {type(error).__name__}", Facts(operation="account"))
                 failure.__cause__ = error
-                self._give_up(failure)
-                return
+                return failure
+        raise AssertionError("unreachable")
 
-    def _give_up(self, error: KrakenError) -> None:
-        vanished = tuple(self._orders.vanished)
-        if self._gapless and not vanished:
-            log.info("the fills of a gap were in the snapshot; REST was asked in vain: %s", error)
-            self._settle(Recovered())
-        else:
+    def _give_up(self, error: KrakenError, gaps: list[_Gap], vanished: list[str]) -> None:
+        """Look no more for what was missing when the search began; what came in addition has tries of its own."""
+        since = [gap.since for gap in gaps if gap in self._missing and not gap.is_bridged]
+        self._missing = [gap for gap in self._missing if gap not in gaps]
+        unknown = tuple(key for key in vanished if key in self._orders.vanished)
+        for key in unknown:
+            del self._orders.vanished[key]
+        if since or unknown:
             log.warning("what happened to the account during a gap is not known: %s", error)
-            self._settle(RecoveryFailed(error, bool(self._missing), _earliest(self._missing), vanished))
-
-    def _settle(self, event: Recovered | RecoveryFailed) -> None:
-        """Nothing more is looked for."""
-        self._missing.clear()
-        self._orders.vanished.clear()
-        self._gapless = True
-        self._fills.keep_all = bool(self._lost)
-        self._tell(event)
+            self._tell(RecoveryFailed(error, bool(since), _earliest(since), unknown))
+        else:
+            log.info("the fills of a gap were in the snapshot; REST was asked in vain: %s", error)
+            if not self._is_searching:
+                self._tell(Recovered())
 
     async def _find_fills(self) -> None:
         asked = len(self._missing)
         if not asked:
             return
-        since, lookup = _earliest(self._missing), self._filled.missed
+        since, lookup = _earliest([gap.since for gap in self._missing]), self._filled.missed
         beginning = None if since is None else since - OVERLAP
         arguments = dict(lookup.arguments)
         if beginning is not None and lookup.argument:
@@ -683,6 +707,8 @@ class _Feed:
         self._account = account
         self._last: Any = None
         self._session: Session | None = None
+        self._expectation: asyncio.Task[None] | None = None
+        """Waits for the snapshot that follows an acknowledgement."""
 
     def route(
         self,
@@ -706,6 +732,8 @@ class _Feed:
                 self._lose(f"a frame of {self.channel.name} is missing")  # the session subscribes anew
             self._last = number
         data = field(frame, "data")
+        if is_beginning:
+            self.expect_nothing()
         try:
             self._take([frame] if data is None else data, is_beginning)
         except Exception:
@@ -731,8 +759,25 @@ class _Feed:
             self.current = False
             self._account._stale(self, reason)
 
-    def acknowledged(self, subscription: Subscription, ack: Any) -> None:
-        """The snapshot follows."""
+    def acknowledged(self, subscription: Subscription, ack: Any) -> None:  # noqa: ARG002 - owners are told it
+        """The snapshot follows, or is here already."""
+        self.expect_nothing()
+        if not self.current:
+            self._expectation = asyncio.get_running_loop().create_task(self._expect_snapshot(subscription))
+
+    async def _expect_snapshot(self, subscription: Subscription) -> None:
+        """Other frames keep the watchdog quiet when the one that is needed never comes."""
+        client = self._account._client
+        await client._timing.sleep(client._timeout)
+        log.warning("%s: no snapshot within %g s; subscribing anew", self.channel.name, client._timeout)
+        if self._session is not None:
+            self._session.refresh(subscription)
+
+    def expect_nothing(self) -> None:
+        """A snapshot has come, or will not."""
+        if self._expectation is not None:
+            self._expectation.cancel()
+            self._expectation = None
 
     def refused(self, subscription: Subscription, error: KrakenError) -> None:  # noqa: ARG002
         """No more will come."""
@@ -741,6 +786,7 @@ class _Feed:
 
     def dropped_connection(self) -> None:
         """What happens until the next snapshot is not told."""
+        self.expect_nothing()
         self._lose("the connection was lost")
 
     def fail(self, error: KrakenError) -> None:

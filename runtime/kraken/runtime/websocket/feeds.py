@@ -139,18 +139,19 @@ class FeedClient(WebSocketClient):
 
         Args:
             feed: Name of the feed.
-            products: The contracts; all of the feed when left out.
+            products: The contracts; all of the feed when left out. Of a feed that is subscribed as a whole, those that
+                it was subscribed with.
 
         Raises:
             TypeError: `products` is no list.
             ValueError: There is no such feed, or it takes no products.
             InvalidRequest: The feed needs a key and this client has none.
         """
-        channel, _ = self._asked(feed, products)
+        channel, request = self._asked(feed, products)
         session = self._session(channel.socket)
         given = [s for s in session.owned(self._lenient) if s.channel.name == feed]
         if products is not None:
-            given = [s for s in given if s.value in products]
+            given = [s for s in given if s.value in products or s.parameters == request]
         await session.ended(session.unwant(self._lenient, given))
 
     def _asked(self, feed: str, products: list[str] | None) -> tuple[Channel, dict[str, Any]]:
@@ -159,10 +160,10 @@ class FeedClient(WebSocketClient):
         channel = self.channels.get(feed)
         if channel is None:
             raise ValueError(f"feed: {feed!r} is unknown; allowed: {', '.join(self.channels)}")
-        if products is not None and not channel.each:
+        if products is not None and not channel.unsubscribe:
             raise ValueError(f"feed: {feed!r} takes no products")
         self._require_key(channel.auth, feed)
-        return channel, {} if products is None else {channel.each: products}
+        return channel, {} if products is None else dict.fromkeys(channel.unsubscribe, products)
 
     async def send_message(self, message: dict[str, Any], private: bool = False) -> None:
         """Send a message as it is; replies arrive in `on_message`, and nothing is sent again after a reconnect.

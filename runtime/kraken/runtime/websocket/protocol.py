@@ -94,6 +94,8 @@ class Channel(NamedTuple):
     """Whether the exchange sends it unasked, so that there is nothing to subscribe."""
     sequence: str = ""
     """The field of a frame with a number that grows by one, if there is one; a hole makes the client subscribe anew."""
+    first_number: int = 1
+    """The number of the first frame of a subscription."""
     reports_gaps: bool = False
     """Whether such a hole is only reported: subscribing anew would not bring back what is missing."""
     experimental: str = ""

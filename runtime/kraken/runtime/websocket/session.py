@@ -168,14 +168,15 @@ class _Unanswered(Exception):
 class _Route:
     """Where the frames of one channel go."""
 
-    __slots__ = ("doubted", "last", "noted", "reports_gaps", "sequence", "sinks")
+    __slots__ = ("doubted", "first_number", "last", "noted", "reports_gaps", "sequence", "sinks")
 
     def __init__(self, channel: Channel, limits: Limits | None) -> None:
         self.sinks: list[Sink] = []
         self.last: int | None = None
         self.doubted = False
-        """Whether it was subscribed anew, on this connection, because it did not begin with its first frame."""
+        """Whether it was subscribed anew because it did not begin with its first frame, and no snapshot has come since."""
         self.sequence = channel.sequence
+        self.first_number = channel.first_number
         self.reports_gaps = channel.reports_gaps
         self.noted = None if limits is None or channel.rate_counter is None else (limits, channel.rate_counter)
         """Who takes the counters that its items tell, and where they stand."""
@@ -329,8 +330,11 @@ class Session:
         if not isinstance(received, int):
             return
         last, route.last = route.last, received
-        expected = 1 if last is None else last + 1
-        if received == expected or is_snapshot(frame):
+        if is_snapshot(frame):
+            route.doubted = False
+            return
+        expected = route.first_number if last is None else last + 1
+        if received == expected:
             return
         if last is None:
             # The snapshot is missing; or the exchange counts from another number, and will do so again.
@@ -913,12 +917,17 @@ class Session:
             subscription.answered.set()
 
     async def _can_retry(self, subscriptions: list[Subscription], words: str) -> bool:
-        """Whether asking again after this refusal can help; waits as long as it takes, or gives up the token."""
+        """Whether asking again after this refusal can help; waits as long as it takes, gives up the token, or ends it first."""
         retry = self._retry_class(words)
         if retry == "fresh-token" and self._credentials is not None and not any(s.renewed for s in subscriptions):
             for subscription in subscriptions:
                 subscription.renewed = True
             self._credentials.discard()
+            return True
+        if retry == UNSUBSCRIBE and all(subscription.tries < TRIES - 1 for subscription in subscriptions):
+            for subscription in subscriptions:
+                subscription.tries += 1
+                subscription.stale = True
             return True
         if retry == "after-wait":
             for subscription in subscriptions:

@@ -104,7 +104,7 @@ class Subscription:
         self.alone = False
         """Whether it is asked for in a request of its own, because a shared one failed without saying why."""
         self.tries = 0
-        """How often it was not answered."""
+        """How often it was not answered, or had to be ended before it could begin."""
         self.waits = 0
         """How often the exchange asked for patience."""
         self.renewed = False
