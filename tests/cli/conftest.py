@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,9 @@ Run = Callable[..., Result]
 PROGRAM = [sys.executable, "-m", "kraken.cli.main"]
 VARIABLES = (
     "KRAKEN_EMULATOR",
+    "KRAKEN_EMULATOR_FILE",
+    "KRAKEN_SANDBOX",
+    "KRAKEN_TIMEOUT",
     "KRAKEN_VERBOSE",
     *(f"KRAKEN_SPOT_{name}" for name in ("API_KEY", "SECRET_KEY", "TIMEOUT", "DATA", "X")),
     *(name for word in ("HTTP", "HTTPS", "ALL") for name in (f"{word}_PROXY", f"{word.lower()}_proxy")),
@@ -106,13 +110,55 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def run() -> Run:
     """Runs the program in this process: `run("spot", "/0/public/Time", KRAKEN_SPOT_API_KEY="...")`."""
 
-    def invoke(*arguments: str, **environment: str) -> Result:
-        result = CliRunner().invoke(cli, arguments, prog_name="kraken", env=environment)
+    def invoke(*arguments: str, stdin: str = "", **environment: str) -> Result:
+        result = CliRunner().invoke(cli, arguments, prog_name="kraken", input=stdin, env=environment)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
 
     return invoke
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stdin gives counts as typed."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _stream: True, raising=False)
+
+
+DESCRIBED = (
+    "spot_url",
+    "spot_ws_url",
+    "spot_ws_auth_url",
+    "spot_ws_level3_url",
+    "futures_url",
+    "futures_ws_url",
+    "unified_ws_url",
+    "key",
+    "secret",
+    "futures_key",
+    "futures_secret",
+)
+
+
+def describe(emulator: Emulator, file: Path) -> str:
+    """Write where an emulator is, as `python -m kraken.emulator` does; returns the path of the file."""
+    file.write_text(json.dumps({name: getattr(emulator, name) for name in DESCRIBED}), encoding="utf-8")
+    return str(file)
+
+
+@pytest.fixture
+def running(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulator that all commands of a test use."""
+    monkeypatch.setenv("KRAKEN_EMULATOR_FILE", describe(emulator, tmp_path / "emulator.json"))
+    return emulator
+
+
+@pytest.fixture
+def kraken(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulator in the place of the real Kraken: commands do not know that it is none."""
+    urls = {"spot": emulator.spot_url, "futures": emulator.futures_url}
+    monkeypatch.setattr("kraken.cli.session.Session._address", lambda _session, product, _host: urls[product])
+    return emulator
 
 
 @pytest.fixture

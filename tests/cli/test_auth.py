@@ -54,20 +54,6 @@ def run_auth() -> Auth:
     return invoke
 
 
-@pytest.fixture
-def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stdin gives counts as typed. A real terminal is in the tests of hidden input."""
-    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _stream: True, raising=False)
-
-
-@pytest.fixture
-def kraken(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An emulator in the place of Kraken: commands send it the keys that they find."""
-    urls = {"spot": emulator.spot_url, "futures": emulator.futures_url}
-    monkeypatch.setattr(Session, "_address", lambda _session, product, _host: urls[product])
-    return emulator
-
-
 def printed(result: Result) -> Any:
     assert (result.exit_code, result.stderr) == (0, "")
     return json.loads(result.stdout)

@@ -23,7 +23,7 @@ from kraken.runtime.transport import Lost, Reply, Request
 
 from ..specs import FOLDER, Exchange, rest_exchanges
 from ..support import numbers_as_text, wire_of
-from .conftest import Run
+from .conftest import Run, describe
 
 COMMANDS = list(all_commands())
 IDS = ["-".join(each.path) for each in COMMANDS]
@@ -204,11 +204,9 @@ def amounts(value: Any) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def exchange_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, str]]:
     """A running emulator, and the file in which it says where it is."""
-    names = ("spot_url", "spot_ws_url", "spot_ws_auth_url", "spot_ws_level3_url", "futures_url", "futures_ws_url", "unified_ws_url", "key", "secret", "futures_key", "futures_secret")  # fmt: skip
     file = tmp_path_factory.mktemp("emulator") / "emulator.json"
     with Emulator(market_interval=None) as running:
-        file.write_text(json.dumps({name: getattr(running, name) for name in names}), encoding="utf-8")
-        yield running, str(file)
+        yield running, describe(running, file)
 
 
 @pytest.mark.parametrize(
