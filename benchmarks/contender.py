@@ -48,7 +48,12 @@ class Adapter(Contender):
         "order book": "from kraken.spot import SpotOrderBookClient",
         "spot ws, all of it loaded at once": PRELOADED,
     }
-    cli: ClassVar[dict[str, list[str]]] = {"--help": ["kraken", "--help"], "--version": ["kraken", "--version"]}
+    cli: ClassVar[dict[str, list[str]]] = {
+        "--version": ["kraken", "--version"],
+        "--help": ["kraken", "--help"],
+        "call": ["kraken", "spot", "{http}/0/public/Time"],
+        "call of a command": ["kraken", "--emulator-file", "{emulator}", "spot", "market-data", "get-server-time"],
+    }
 
     def rest_sync(self, base_url: str, key: str, secret: str) -> Any:
         from kraken.spot import SpotClient

@@ -17,9 +17,9 @@ from zlib import crc32
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KEY", "PRICE_DECIMALS", "QTY_DECIMALS", "SECRET", "SYMBOL", "ensure", "messages", "meta", "reply"]
+__all__ = ["KEY", "PRICE_DECIMALS", "QTY_DECIMALS", "SECRET", "SYMBOL", "TIME", "ensure", "messages", "meta", "reply"]
 
-VERSION = 1
+VERSION = 2
 """Part of the folder's name; raised when the data changes."""
 
 KEY = "benchmark-key"
@@ -297,6 +297,7 @@ TICKER = {
         "o": "110279.80000",
     }
 }
+TIME = {"unixtime": 1777852800, "rfc1123": "Mon,  4 May 26 00:00:00 +0000"}
 PLACED = {"descr": {"order": "buy 1.25000000 XBTUSD @ limit 37500.0"}, "txid": ["OBENCH-MARKS-ORDER1"]}
 
 
@@ -326,7 +327,7 @@ def ensure(folder: Path, count: int) -> Path:
         files[f"v2-book{depth}"], files[f"v1-book{depth}"], files[f"top-book{depth}"] = _books(count, depth)
     for name, lines in files.items():
         (target / f"{name}.txt").write_text("\n".join(lines))
-    results = {"Ticker": TICKER, "AssetPairs": _asset_pairs(), "Assets": _assets(), "AddOrder": PLACED}
+    results = {"Ticker": TICKER, "AssetPairs": _asset_pairs(), "Assets": _assets(), "AddOrder": PLACED, "Time": TIME}
     for name, result in results.items():
         (target / f"{name}.json").write_bytes(reply(result))
     done.write_text(json.dumps({"count": count, "trades": trade_count, "last": _time(count - 1), "first": _time(0)}))

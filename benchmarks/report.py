@@ -30,6 +30,8 @@ on the same machine. Figures are for comparing within a table: another machine g
   in an order that changes from round to round.
 - The cost is the processor time of the client's process, user and system, unless the unit says elapsed. The server is a
   process of its own and is not counted. There is neither TLS nor compression, for anybody.
+- Command lines are installed from wheels, as users have them, ours in an environment of its own with the libraries of the
+  one above. The other scenarios use this checkout, which takes longer to import.
 - Quoted are the median and the range over all rounds. A ratio compares samples of the same round with the best
   peer's, and is the median of those: what slows the machine down for a while slows both.
 - *The best peer* of a scenario is the one with the lowest median, also where it does less work than the others: what it
@@ -51,6 +53,10 @@ class Row:
     samples: list[dict[str, Any]] = field(default_factory=list)
     missing: str = ""
     """Why there are none."""
+    beside: str = ""
+    """For a bare row: the client in whose environment it is."""
+    bare: Row | None = None
+    """The bare row in the same environment."""
 
     @property
     def costs(self) -> list[float]:
@@ -88,6 +94,22 @@ class Result:
     @property
     def best_peer(self) -> Row | None:
         return next((row for row in self.measured if row.contender not in (OURS, PLAIN, BARE)), None)
+
+    @property
+    def aims(self) -> list[str]:
+        """What was aimed at for our first row, and whether it was reached."""
+        ours, scenario = self.ours, self.scenario
+        if ours is None:
+            return []
+        others = (
+            ("the best peer", scenario.most_of_peer, self.best_peer),
+            ("the bare line", scenario.most_of_bare, ours.bare),
+        )
+        found = [(name, most, ours.ratio(row)) for name, most, row in others if most and row and not row.missing]
+        return [
+            f"at most {most} of {name}: {ratio:.2f}, {'reached' if ratio <= most else '**missed**'}"
+            for name, most, ratio in found
+        ]
 
 
 def page(
@@ -147,6 +169,7 @@ def _behind(results: list[Result]) -> list[str]:
 
 def _section(result: Result) -> list[str]:
     scenario, best = result.scenario, result.best_peer
+    has_bare = any(row.bare for row in result.rows)
     extras = _extras(result.measured)
     rows = [
         (
@@ -154,14 +177,16 @@ def _section(result: Result) -> list[str]:
             _number(row.median),
             f"{_number(min(row.costs))} – {_number(max(row.costs))}",
             f"{row.ratio(best):.2f}" if best and row.contender != BARE else "",
+            *([f"{row.ratio(row.bare):.2f}" if row.bare and not row.bare.missing else ""] if has_bare else []),
             *(_cell(row, name, scenario.count) for name in extras),
         )
         for row in result.measured
     ]
-    header = ["client", f"median, {scenario.unit}", "range", "÷ best peer", *extras.values()]
+    header = ["client", f"median, {scenario.unit}", "range", "÷ best peer", *["÷ bare"] * has_bare, *extras.values()]
     missing = [f"- {_name(row)}: {row.missing}" for row in result.rows if row.missing]
     not_measured = ["Not measured:", "", *missing, ""] if missing else []
-    return [f"## {scenario.title}", "", scenario.text, "", *_table(header, rows), *not_measured]
+    aims = [f"Aimed at: {'; '.join(result.aims)}.", ""] if result.aims else []
+    return [f"## {scenario.title}", "", scenario.text, "", *_table(header, rows), *aims, *not_measured]
 
 
 _COLUMNS = {
@@ -190,7 +215,8 @@ def _cell(row: Row, name: str, count: int) -> str:
 
 def _name(row: Row) -> str:
     name = f"**{row.contender}**" if row.contender == OURS else f"*{BARE}*" if row.contender == BARE else row.contender
-    return f"{name}: `{row.label}`" if row.label else name
+    where = f", beside {row.beside}" if row.beside else ""
+    return f"{name}: `{row.label}`{where}" if row.label else name
 
 
 def _bold_if_behind(ratio: float) -> str:

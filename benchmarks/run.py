@@ -15,8 +15,11 @@ import hashlib
 import json
 import os
 import platform
+import re
+import resource
 import subprocess
 import sys
+import sysconfig
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -38,7 +41,10 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 PEERS = ("python-kraken-sdk", "krakenex", "ccxt", "cryptofeed")
 SAMPLE_LIMIT = 120.0
 """Seconds after which a sample is given up."""
+TOO_LATE = f"Timeout: nothing within {SAMPLE_LIMIT:.0f} s"
 INSTALL_LIMIT = 900.0
+IMPORT_CLICK = "import click"
+"""What a command line on click costs at the least."""
 
 _PROBE = """
 import time
@@ -68,6 +74,33 @@ class Peers(NamedTuple):
     python: Path
     missing: frozenset[str]
     """Distributions that could not be installed."""
+
+
+def install_ours(folder: Path) -> Path:
+    """An environment in a folder with this SDK from a wheel, made anew. Returns its interpreter.
+
+    An editable installation finds its modules more slowly. The libraries it stands on are those of this environment.
+    """
+    say("installing ours from a wheel")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    python, wheels = folder / "bin" / "python", folder / "wheels"
+    options = ["-qq", "--disable-pip-version-check", "--no-index", "--no-deps"]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        *options,
+        "--no-build-isolation",
+        "-w",
+        str(wheels),
+        str(HERE.parent),
+    ]
+    subprocess.run(build, check=True, timeout=INSTALL_LIMIT)
+    subprocess.run([python, "-m", "pip", "install", *options, *wheels.iterdir()], check=True, timeout=INSTALL_LIMIT)
+    [packages] = (folder / "lib").glob("python*/site-packages")
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
 
 
 class Addresses(NamedTuple):
@@ -124,11 +157,13 @@ def serving(folder: Path) -> Iterator[Addresses]:
 class Bench:
     """Takes samples."""
 
-    def __init__(self, contenders: Sequence[str], rounds: int, folder: Path, peers: Peers) -> None:
+    def __init__(self, contenders: Sequence[str], rounds: int, folder: Path, peers: Peers, ours: Path | None) -> None:
         self.contenders = contenders
         self.rounds = rounds
         self._folder = folder
         self._peers = peers
+        self._ours = ours
+        """The interpreter where our command line is, if that is measured."""
 
     def versions(self) -> dict[str, str]:
         """What is compared, with the libraries that it stands on."""
@@ -165,6 +200,8 @@ class Bench:
                 continue
             if name in self._peers.missing:
                 rows.append(Row(name, missing="it could not be installed"))
+            elif scenario.function == "cli":
+                rows += _command_lines(name, scenario.target)
             elif scenario.function != "import":
                 rows.append(Row(name))
             else:
@@ -175,14 +212,12 @@ class Bench:
         return rows
 
     def _sample(self, scenario: Scenario, row: Row, addresses: Addresses) -> None:
-        if scenario.function == "import":
-            command = [str(self._python(row.contender)), "-P", "-c", row.label + _PROBE]
+        if scenario.function == "cli":
             if not row.samples:
-                self._run(command, row.contender)  # compiles what has not been imported before
+                self._run_program(scenario, row, addresses)  # compiles what has not been imported before
+            sample = self._run_program(scenario, row, addresses)
         else:
-            job = Job(row.contender, scenario.function, scenario.target, scenario.count, str(self._folder), *addresses)
-            command = [str(self._python(row.contender)), str(HERE / "worker.py"), json.dumps(asdict(job))]
-        sample = self._run(command, row.contender)
+            sample = self._run_worker(scenario, row, addresses)
         if "cost" in sample:
             row.samples.append(sample)
             return
@@ -190,25 +225,86 @@ class Bench:
         if "failed" in sample:
             say(f"  {scenario.name}: {row.contender}: {sample['failed']}")
 
+    def _run_program(self, scenario: Scenario, row: Row, addresses: Addresses) -> dict[str, Any]:
+        """Processor time of a whole process, which prints what it should."""
+        owner = row.beside or row.contender
+        python = self._ours if owner == OURS else self._peers.python
+        assert python is not None
+        if row.beside:
+            command = [str(python), "-P", "-c", row.label]
+        else:
+            emulator = self._folder / "emulator.txt"
+            emulator.write_text(json.dumps({"spot_url": addresses.http}))
+            program, *words = (word.format(http=addresses.http, emulator=emulator) for word in row.label.split())
+            command = [str(python.with_name(program)), *words]
+        before = _spent_by_children()
+        done = self._start(command, BARE if row.beside else "")
+        cost = (_spent_by_children() - before) * 1e3
+        if done is None:
+            return {"failed": TOO_LATE}
+        if done.returncode or not (row.beside or _is_right(scenario.target, done.stdout)):
+            return {"failed": f"WrongReply: {done.returncode}, {(done.stdout + done.stderr)[:300]}"}
+        return {"cost": cost}
+
+    def _run_worker(self, scenario: Scenario, row: Row, addresses: Addresses) -> dict[str, Any]:
+        if scenario.function == "import":
+            command = [str(self._python(row.contender)), "-P", "-c", row.label + _PROBE]
+            if not row.samples:
+                self._run(command, row.contender)  # compiles what has not been imported before
+        else:
+            job = Job(row.contender, scenario.function, scenario.target, scenario.count, str(self._folder), *addresses)
+            command = [str(self._python(row.contender)), str(HERE / "worker.py"), json.dumps(asdict(job))]
+        return self._run(command, row.contender)
+
     def _python(self, contender: str) -> Path:
         return Path(sys.executable) if contender in (OURS, PLAIN, BARE) else self._peers.python
 
-    def _run(self, command: Sequence[str], contender: str) -> dict[str, Any]:
+    def _start(self, command: Sequence[str], contender: str) -> subprocess.CompletedProcess[str] | None:
+        """Run a process to its end; None when that takes too long."""
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         if contender not in (OURS, PLAIN, BARE):
-            kept.pop("PYTHONPATH", None)
+            kept = {name: value for name, value in kept.items() if not name.startswith(("PYTHONPATH", "KRAKEN_"))}
         environment = {**kept, "PYTHONHASHSEED": "0"}
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 command, env=environment, capture_output=True, text=True, timeout=SAMPLE_LIMIT, check=False
             )
         except subprocess.TimeoutExpired:
-            return {"failed": f"Timeout: nothing within {SAMPLE_LIMIT:.0f} s"}
+            return None
+
+    def _run(self, command: Sequence[str], contender: str) -> dict[str, Any]:
+        done = self._start(command, contender)
+        if done is None:
+            return {"failed": TOO_LATE}
         try:
             sample: dict[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])
         except ValueError:
             return {"failed": f"Crash: {done.stderr.rstrip().rpartition(chr(10))[2]}"}
         return sample
+
+
+def _command_lines(name: str, target: str) -> list[Row]:
+    """The command lines of a client that begin with a name, and the bare line for its environment."""
+    labels = [" ".join(words) for key, words in load(name).cli.items() if key.startswith(target)]
+    bare = Row(BARE, IMPORT_CLICK, beside=name)
+    return (
+        [*(Row(name, label, bare=bare) for label in labels), bare]
+        if labels
+        else [Row(name, missing="it has no command line")]
+    )
+
+
+def _is_right(target: str, printed: str) -> bool:
+    """Whether a command line printed what it was asked for."""
+    if target == "--version":
+        return re.fullmatch(r"\d+(\.\w+)+\s*", printed) is not None
+    return ("Usage: kraken" if target == "--help" else str(data.TIME["unixtime"])) in printed
+
+
+def _spent_by_children() -> float:
+    """Processor time, in seconds, of all processes that were started here and have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def environment(bench: Bench) -> dict[str, str]:
@@ -243,7 +339,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = data.ensure(options.cache / "data", round(STREAM_COUNT * options.scale))
     alone = options.contenders == [OURS]
     peers = Peers(Path(), frozenset()) if alone else install_peers(options.cache / "venv")
-    bench = Bench(options.contenders, options.rounds, folder, peers)
+    has_programs = OURS in options.contenders and any(scenario.function == "cli" for scenario in chosen)
+    ours = install_ours(options.cache / "ours") if has_programs else None
+    bench = Bench(options.contenders, options.rounds, folder, peers, ours)
     results = []
     begun = time.monotonic()
     with serving(folder) as addresses:

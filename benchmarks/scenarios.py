@@ -12,6 +12,9 @@ STREAM_COUNT = 20_000
 _BOOK = """A stored stream of book updates: each is decoded and applied, and its checksum compared. The socket is left
 out. The best prices at the end are compared with the generator's."""
 
+_CLI = """Whole processes, from start to end. Each client's command line is installed from a wheel, as
+users have it. The rows in italics import click, on which both stand, in the same environments, and nothing else."""
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -22,10 +25,14 @@ class Scenario:
     unit: str
     """Of a sample's cost."""
     function: str
-    """Of the worker; `import` starts a bare interpreter instead."""
+    """Of the worker; `import` starts a bare interpreter instead, and `cli` the command line."""
     target: str
     count: int
     text: str
+    most_of_peer: float = 0.0
+    """The ratio to the best peer that is aimed at; 0 for none."""
+    most_of_bare: float = 0.0
+    """The same, to the bare line beside it."""
 
 
 SCENARIOS = (
@@ -66,6 +73,29 @@ of the harness.""",
         "ticker",
         1,
         "A whole process from its start to the first message of the ticker stream, likewise.",
+    ),
+    Scenario(
+        "cli_version",
+        "Command line, version",
+        "ms CPU",
+        "cli",
+        "--version",
+        1,
+        f"`kraken --version`. {_CLI}",
+        0.6,
+        1.5,
+    ),
+    Scenario("cli_help", "Command line, help", "ms CPU", "cli", "--help", 1, f"`kraken --help`. {_CLI}", 0.6, 1.5),
+    Scenario(
+        "cli_call",
+        "Command line, a call",
+        "ms CPU",
+        "cli",
+        "call",
+        1,
+        f"""The server's time, asked for with its address, and with the command that is generated for it, which gives a
+validated result. {_CLI}""",
+        0.6,
     ),
     Scenario("sign", "Signing an order", "µs CPU", "sign", "", 5000, "Nonce, body and signature of an order; no I/O."),
     Scenario(

@@ -52,6 +52,10 @@ class Contender:
     imports: ClassVar[dict[str, str]] = {}
     """Statements that load the client; a key with `sync` in it is for REST, any other for WebSocket."""
 
+    cli: ClassVar[dict[str, list[str]]] = {}
+    """Command lines: `--version`, `--help`, and what begins with `call` for a call of `/0/public/Time`. `{http}` stands
+    for the server, `{emulator}` for a file that describes it as our emulator describes itself."""
+
     def rest_sync(self, base_url: str, key: str, secret: str) -> Any:
         """An object with `ticker()`, `asset_pairs()`, `add_order()` and `close()`; `add_order` places `ORDER`."""
         raise Unsupported("no blocking REST client")

@@ -37,6 +37,11 @@ class Adapter(Contender):
         "spot sync": "from kraken.spot import SpotClient",
         "spot ws": "from kraken.spot import SpotWSClient",
     }
+    cli: ClassVar[dict[str, list[str]]] = {
+        "--version": ["kraken", "--version"],
+        "--help": ["kraken", "--help"],
+        "call": ["kraken", "spot", "{http}/0/public/Time"],
+    }
 
     def rest_sync(self, base_url: str, key: str, secret: str) -> Any:
         return _Rest(import_module("kraken.spot").SpotClient(key, secret, url=base_url))

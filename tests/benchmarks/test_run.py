@@ -18,7 +18,7 @@ OURS = "kraken-typed-sdk"
 
 def python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SUITE / script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(cache: Path) -> str:
     """The report of a short run of our own client."""
-    scenarios = "import_ws,sign,rest_order_sync,rest_ticker_async,rest_ticker_at_once,ws_ticker,ws_book10,book100"
+    scenarios = "import_ws,cli_version,cli_help,cli_call,sign,rest_order_sync,rest_ticker_async,rest_ticker_at_once,ws_ticker,ws_book10,book100"
     sizes = ["--rounds", "1", "--scale", "0.005", "--cache", str(cache), "--output", str(cache / "page.md")]
     done = python("run.py", "--contenders", OURS, "--scenarios", scenarios, *sizes)
     assert done.returncode == 0, done.stderr
@@ -59,6 +59,9 @@ def test_every_scenario_is_measured(page: str) -> None:
         "Order book of 10 levels, streamed": 1,
         "Order book of 100 levels": 1,
         "Import, WebSocket client": 4,
+        "Command line, version": 2,
+        "Command line, help": 2,
+        "Command line, a call": 3,
     }
     found = {title: len(rows(page, title)) for title in titles}
     assert found == titles
@@ -84,6 +87,44 @@ def test_report_names_versions_but_no_places(page: str, cache: Path) -> None:
     assert "msgspec" in versions[OURS]
     assert str(ROOT) not in page
     assert str(cache) not in page
+
+
+def test_a_command_line_is_compared_with_the_bare_line_beside_it(page: str) -> None:
+    for title in ("Command line, version", "Command line, help"):
+        ours, bare = sorted(rows(page, title), key=lambda cells: "bare interpreter" in cells[0])
+        assert bare[0] == f"*bare interpreter*: `import click`, beside {OURS}"
+        ratio = float(ours[1]) / float(bare[1])
+        assert float(ours[4]) == pytest.approx(ratio, abs=0.02)
+        word = "reached" if float(ours[4]) <= 1.5 else "**missed**"
+        assert f"Aimed at: at most 1.5 of the bare line: {ours[4]}, {word}." in page.partition(f"\n## {title}\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("print('1.2.3')", ""),
+        ("print('Usage: kraken')", "WrongReply"),
+        ("print('1.2.3'); raise SystemExit(1)", "WrongReply"),
+    ],
+)
+def test_a_command_line_that_prints_something_else_is_a_failure(program: str, told: str, tmp_path: Path) -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import run, report, scenarios\n" + MEASURE
+    (tmp_path / "kraken").write_text(f"#!{sys.executable}\n{program}\n")
+    (tmp_path / "kraken").chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", script, SUITE, tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == (f"failed with {told}" if told else "1 sample")
+
+
+MEASURE = """
+from pathlib import Path
+folder = Path(sys.argv[2])
+bench = run.Bench([run.OURS], 1, folder, run.Peers(Path(), frozenset()), folder / "python")
+[scenario] = [each for each in scenarios.SCENARIOS if each.name == "cli_version"]
+(folder / "python").symlink_to(sys.executable)
+row = bench.measure(scenario, run.Addresses()).rows[0]
+print(row.missing or f"{len(row.samples)} sample")
+"""
 
 
 def test_wrong_checksum_is_a_failure(folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ from kraken.runtime._version import __version__
 
 from .conftest import PROGRAM, Recorder, Run, process
 
-HEAVY = ("httpx", "pydantic", "msgspec", "websockets", "uvicorn", "starlette", "yaml", "kraken.spot", "kraken.emulator")
+HEAVY = (
+    *("httpx", "pydantic", "msgspec", "websockets", "uvicorn", "starlette", "yaml", "rich", "jmespath", "tqdm"),
+    *("keyring", "kraken.spot", "kraken.futures", "kraken.unified", "kraken.emulator"),
+)
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 COMMANDS = [line for line in PAGE.splitlines() if line.startswith("kraken ")]
 IMPORTED = f"""
@@ -28,6 +31,7 @@ try:
     main()
 finally:
     print("heavy:", *sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)
+    print("tables:", *sorted(name for name in sys.modules if name.startswith("kraken.commands.")), file=sys.stderr)
 """
 
 
@@ -36,8 +40,59 @@ finally:
 )
 def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "heavy:\n")
+    assert (done.returncode, done.stderr) == (0, "heavy:\ntables:\n")
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tables"),
+    [
+        ("spot trading --help", "spot spot.trading"),
+        ("spot trading add-order --help", "spot spot.trading"),
+        ("futures order-management send-order --help", "futures futures.order_management"),
+        ("unified stream ticker --help", "unified unified.stream"),
+        ("buy --help", "spot spot.trading"),
+        ("ticker --help", "spot spot.market_data"),
+    ],
+)
+def test_help_of_a_command_imports_the_table_of_its_group_alone(arguments: str, tables: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *arguments.split()], capture_output=True, text=True, timeout=60
+    )
+    names = [f"kraken.commands.{name}" for name in tables.split()]
+    assert (done.returncode, done.stderr.splitlines()) == (0, ["heavy:", " ".join(["tables:", *names])])
+    assert "Usage: kraken " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed", "tables"),
+    [
+        ("", "spot futures unified ticker buy orders auth watch catalogue completion", ""),
+        ("tick", "ticker", ""),
+        ("spot ", "trading funding stream ws", ""),
+        ("spot tr", "trading transparency", ""),
+        ("spot trading add", "add-order add-order-batch", "spot spot.trading"),
+        ("spot trading add-order --ordert", "--ordertype", "spot spot.trading"),
+        ("spot trading add-order --ordertype stop", "stop-loss stop-loss-limit", "spot spot.trading"),
+        ("ticker BTC/", "BTC/USD", "spot spot.market_data"),
+    ],
+)
+def test_completion_imports_the_table_of_the_group_alone(
+    typed: str, completed: str, tables: str, tmp_path: Path
+) -> None:
+    (tmp_path / "names.json").write_text('{"pairs": ["ETH/USD", "BTC/USD"]}')
+    words = {"COMP_WORDS": f"kraken {typed}", "COMP_CWORD": str(1 + typed.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED],
+        env={**os.environ, "_KRAKEN_COMPLETE": "bash_complete", "KRAKEN_CACHE_DIR": str(tmp_path), **words},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    names = [f"kraken.commands.{name}" for name in tables.split()]
+    assert (done.returncode, done.stderr.splitlines()) == (0, ["heavy:", " ".join(["tables:", *names])])
+    offered = {line.removeprefix("plain,") for line in done.stdout.splitlines()}
+    begun = typed.rpartition(" ")[2]
+    assert set(completed.split()) <= offered
+    assert all(each.startswith(begun) for each in offered)
 
 
 def test_the_check_of_imports_sees_them() -> None:
@@ -102,15 +157,16 @@ def test_an_interrupted_command_ends_with_130_and_says_nothing(recorder: Recorde
     assert running.returncode == 130
 
 
-def test_a_closed_pipe_is_no_matter_for_words() -> None:
+@pytest.mark.parametrize("arguments", ["--help", "--emulator spot /0/public/AssetPairs", "--emulator orders"])
+def test_a_closed_pipe_is_no_matter_for_words(arguments: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [*PROGRAM, "--emulator", "spot", "/0/public/AssetPairs"],
+            [*PROGRAM, *arguments.split()],
             stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette", "yaml"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["Failed", "Lazy", "LazyGroup", "Refused"]
 
@@ -68,18 +71,26 @@ class LazyGroup(click.Group):
             ctx.fail(no_such("command", name, self.list_commands(ctx)))
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # The parent would import every command that comes into question, for its help.
+        from click.shell_completion import CompletionItem
+
+        entries = [(name, self._entry(ctx, name)) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=entry.help) for name, entry in entries]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
-            entry = self._lazy.get(name) or Lazy("", self._short_help(ctx, name))
+            entry = self._entry(ctx, name)
             sections.setdefault(entry.section, []).append((name, entry.help))
         for section, rows in sections.items():
             with formatter.section(section):
                 formatter.write_dl(rows)
 
-    def _short_help(self, ctx: click.Context, name: str) -> str:
-        command = super().get_command(ctx, name)
-        return command.get_short_help_str() if command else ""
+    def _entry(self, ctx: click.Context, name: str) -> Lazy:
+        command = None if name in self._lazy else super().get_command(ctx, name)
+        return self._lazy.get(name) or Lazy("", command.get_short_help_str() if command else "")
 
 
 def no_such(kind: str, given: str, known: list[str]) -> str:

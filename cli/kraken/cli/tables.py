@@ -110,7 +110,16 @@ def named(value: Any) -> Any:
         return {wire: named(each) for wire, name in present if (each := getattr(value, name)) is not UNSET}
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return value
-    return [named(each) for each in value]
+    return [_element(each) for each in value]
+
+
+def _element(value: Any) -> Any:
+    """An element of a list. Pages of a map give its entries as pairs: their names become the first column."""
+    if type(value) is tuple and len(value) == 2 and isinstance(value[0], str):
+        found = named(value[1])
+        if isinstance(found, dict) and not isinstance(found, Map):
+            return {"": value[0], **found}
+    return named(value)
 
 
 def _with_moments(owner: Any, found: Row) -> Row:
@@ -249,9 +258,20 @@ def _text(value: Any) -> str:
     if isinstance(value, list | dict):
         if isinstance(value, list) and all(isinstance(each, str | Decimal | int) for each in value):
             return ", ".join(map(_text, value))
-        return json.dumps(value, default=str)
+        return json.dumps(_plain(value), default=str)
     # Control characters, which a name from elsewhere may hold, must not reach the terminal.
     return "".join(each if each.isprintable() else "�" for each in str(value))
+
+
+def _plain(value: Any) -> Any:
+    """What stands in a cell as JSON: times as they came, and no exponents."""
+    if isinstance(value, Moment):
+        return value.value
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _is_number(value: Any) -> bool:
