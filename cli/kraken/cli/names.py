@@ -82,4 +82,5 @@ def _load() -> dict[str, list[str]]:
         found: Any = json.loads(cache_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    lists = found.items() if isinstance(found, dict) else ()
+    return {kind: [name for name in names if isinstance(name, str)] for kind, names in lists if isinstance(names, list)}

@@ -157,7 +157,7 @@ def _is_table(value: Any) -> bool:
 
 def _is_map(value: Row) -> bool:
     """Whether an object is a map of things of one kind, and not a thing with fields."""
-    if not isinstance(value, Map) or not value:
+    if not isinstance(value, Map) or not any(value.values()):
         return False
     lists = [each for each in value.values() if isinstance(each, list)]
     if lists:
@@ -218,7 +218,9 @@ def _table(rows: list[Row], *, heads: bool = True) -> Any:
     for name in _names(rows):
         values = [row[name] for row in rows if row.get(name) is not None]
         right = (bool(values) and all(map(_is_number, values))) or (not heads and bool(name))
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, style="cyan" if not name else "")
+        table.add_column(
+            _text(name), justify="right" if right else "left", no_wrap=True, style="cyan" if not name else ""
+        )
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in _names(rows)))
     return table
