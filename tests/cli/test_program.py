@@ -157,15 +157,16 @@ def test_an_interrupted_command_ends_with_130_and_says_nothing(recorder: Recorde
     assert running.returncode == 130
 
 
-def test_a_closed_pipe_is_no_matter_for_words() -> None:
+@pytest.mark.parametrize("arguments", ["--help", "--emulator spot /0/public/AssetPairs", "--emulator orders"])
+def test_a_closed_pipe_is_no_matter_for_words(arguments: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [*PROGRAM, "--emulator", "spot", "/0/public/AssetPairs"],
+            [*PROGRAM, *arguments.split()],
             stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette", "yaml"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -52,11 +53,8 @@ class Program(LazyGroup):
         except click.ClickException as error:
             self._fail(error, given, settings)
         except (KeyboardInterrupt, click.Abort):
+            _leave_line()
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # Who reads has seen enough. Python would complain when it flushes what is left.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         except Exception as error:
             # Not imported for those commands that reach nobody.
             from kraken.runtime.errors import KrakenError
@@ -65,10 +63,18 @@ class Program(LazyGroup):
                 raise
             self._fail(error, given, settings)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        with _readers_may_leave():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _readers_may_leave():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
+            _leave_line()
             ctx.exit(INTERRUPTED)
 
     @staticmethod
@@ -76,6 +82,23 @@ class Program(LazyGroup):
         from .failures import report
 
         sys.exit(report(error, as_json=_wants_json(given, settings)))
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """End well when who reads has seen enough, which click takes for a failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python would complain when it flushes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
+
+
+def _leave_line() -> None:
+    """At a terminal, where `^C` or a question stands, let what comes next have a line of its own."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
 
 
 def _wants_json(arguments: list[str], settings: Settings) -> bool:
