@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from kraken.commands import PRODUCTS
 from kraken.runtime.command import Command
 
 __all__ = ["cache_file", "completions", "remember", "store"]
+
+_ALSO = {"pairs": ("pairs", "symbols")}
+"""Where a short name is wanted, the name with a slash is understood, too; offered where no short one begins like that."""
 
 
 def cache_file() -> Path:
@@ -32,8 +36,11 @@ def completions(kind: str, incomplete: str) -> list[CompletionItem]:
         incomplete: What was typed; behind the last comma, where several names stand in one word.
     """
     before, comma, typed = incomplete.rpartition(",")
-    known = _load().get(kind, [])
-    return [CompletionItem(f"{before}{comma}{name}") for name in known if name.upper().startswith(typed.upper())]
+    known = _load()
+    for each in _ALSO.get(kind, (kind,)):
+        if found := [name for name in known.get(each, []) if name.upper().startswith(typed.upper())]:
+            return [CompletionItem(f"{before}{comma}{name}") for name in found]
+    return []
 
 
 def remember(endpoint: Command, result: Any) -> None:
@@ -45,7 +52,10 @@ def remember(endpoint: Command, result: Any) -> None:
             found["contracts"] = sorted(getattr(row, ticks.name) for row in getattr(result, ticks.rows))
     elif endpoint.lists == "pairs":
         found["pairs"] = _names(result, "altname")
-        found["symbols"] = _names(result, "wsname")
+        # Streams take the names of the WebSocket: BTC, where the REST API says XBT.
+        known = import_module(f"kraken.{endpoint.product}.limits").SYMBOLS
+        names = [name.split("/") for name in _names(result, "wsname")]
+        found["symbols"] = sorted("/".join(known.get(part, part) for part in parts) for parts in names)
     elif endpoint.lists == "assets":
         found["assets"] = _names(result, "altname")
     store(found)
