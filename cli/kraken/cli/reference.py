@@ -5,6 +5,7 @@ Run as `python -m kraken.cli.reference FOLDER` it writes the pages, with `--chec
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,6 +50,8 @@ def docs(operation: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    # Otherwise less shows the sequences for colours instead of the colours.
+    os.environ.setdefault("LESS", "-R")
     console = Console()
     with console.pager(styles=True, links=True):
         console.print(Markdown(text))
