@@ -312,3 +312,17 @@ def test_the_reference_opens_in_the_pager(terminal: Open) -> None:
     assert COLOUR.search(shell.screen(styled=True))
     shell.press("q")
     assert shell.end()[0] == 0
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_watch_view_is_live_and_leaves_the_terminal_as_it_was(terminal: Open, columns: int) -> None:
+    shell = terminal(columns)
+    shell.begin("kraken watch BTC/USD")
+    shell.wait("checksums verified, 0 mismatches")
+    shell.wait("Candles of ")
+    seen = shell.wait(r"spread \d")
+    for part in ("BTC/USD", "connected", "live", "Candles of ", "Trades: time", "q quit"):
+        assert part in seen
+    assert max(map(len, seen.splitlines())) <= columns
+    shell.press("q")
+    assert shell.end() == (0, "")
