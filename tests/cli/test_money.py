@@ -180,6 +180,8 @@ def test_an_amount_inside_of_others_is_the_one_that_is_typed_again(run: Run, add
         (("spot", "trading", "add-order", "--pair", "BTC/USD", "--type", "buy", "--ordertype", "stop-loss-limit", "--volume", "1", "--price", "50000", "--price2", "49999.99"), "0.1"),
         (("spot", "ws", "add-order", "--order-type", "limit", "--side", "buy", "--symbol", "BTC/USD", "--order-qty", "1", "--limit-price", "50000.12"), "0.1"),
         (("futures", "order-management", "send-order", "--orderType", "lmt", "--symbol", "PF_XBTUSD", "--side", "buy", "--size", "1", "--limitPrice", "50000.12"), "1"),
+        (("unified", "ws", "add-order", "--asset-class", "derivatives", "--order-type", "limit", "--side", "buy", "--symbol", "PF_XBTUSD", "--order-qty", "1", "--limit-price", "50000.12"), "1"),
+        (("buy", "BTC/USD", "1", "--price", "12345678901234567890123456789012345678.91234"), "0.1"),
     ],
 )  # fmt: skip
 def test_a_price_finer_than_the_tick(run: Run, running: Emulator, words: tuple[str, ...], tick: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import warnings
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -154,38 +154,42 @@ async def _request(session: Session, endpoint: Command, arguments: dict[str, Any
 
 def _check_ticks(session: Session, endpoint: Command, arguments: Mapping[str, Any]) -> None:
     """Refuse a price that is finer than the market's step, before anything is sent."""
-    ticks = PRODUCTS[endpoint.product].ticks
     market = next((each for each in endpoint.arguments if each.completes and each.name in arguments), None)
     prices = [each for each in endpoint.arguments if _is_price(each) and _is_plain(arguments.get(each.name))]
-    if ticks is None or market is None or not prices:
+    if market is None or not prices:
         return
-    name = arguments[market.name]
-    call = getattr(getattr(session.rest(endpoint.product, signed=False), ticks.group), ticks.call)
+    name = str(arguments[market.name])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = call(**({ticks.argument: [name]} if ticks.argument else {}))
+        tick = _tick(session, market.completes, name)
     except ExchangeError:
         raise
     except KrakenError as error:
         click.echo(f"Warning: could not look up the tick of {name}: {error}", err=True)
         return
-    rows = getattr(found, ticks.rows) if ticks.rows else found
-    if isinstance(rows, Mapping):
-        row = next(iter(rows.values()), None)
-    else:
-        row = next((each for each in rows if str(getattr(each, ticks.name)).lower() == str(name).lower()), None)
-    tick = getattr(row, ticks.tick, None)
-    if not tick:
-        return
-    from decimal import Decimal
+    from kraken.runtime.instruments import remainder
 
     for price in prices:
-        if Decimal(arguments[price.name]) % Decimal(tick):
-            raise Refused(
-                f"{price.option}: {arguments[price.name]} is finer than the tick of {name}; allowed: multiples of "
-                f"{Decimal(tick):f}"
-            )
+        given = arguments[price.name]
+        if tick is not None and remainder(Decimal(given), tick):
+            raise Refused(f"{price.option}: {given} is finer than the tick of {name}; allowed: multiples of {tick:f}")
+
+
+def _tick(session: Session, kind: str, name: str) -> Decimal | None:
+    """The step of the prices of a market; None when it is not listed."""
+    for product, known in PRODUCTS.items():
+        ticks = known.ticks
+        if ticks is None or kind not in ticks.kinds:
+            continue
+        call = getattr(getattr(session.rest(product, signed=False), ticks.group), ticks.call)
+        found = call(**({ticks.argument: [name]} if ticks.argument else {}))
+        if ticks.rows:
+            rows = getattr(found, ticks.rows)
+            row = next((each for each in rows if str(getattr(each, ticks.name)).lower() == name.lower()), None)
+        else:
+            row = next(iter(found.values()), None)
+        tick = getattr(row, ticks.tick, None)
+        return Decimal(tick) if tick else None
+    return None
 
 
 def _is_price(argument: Argument) -> bool:

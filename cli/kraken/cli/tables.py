@@ -81,6 +81,8 @@ def print_csv(result: Any) -> None:
 
 
 def _csv(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return str(value.value) if isinstance(value, Moment) else "" if value is None else _text(value)
 
 

@@ -49,6 +49,7 @@ PRODUCTS: dict[str, ProductCommands] = {
             "ws": ("kraken.commands.spot.ws", "Requests over the WebSocket, each with its reply."),
         },
         Ticks(
+            kinds=("pairs", "symbols", "assets"),
             group="market_data",
             call="get_tradable_asset_pairs",
             argument="pair",
@@ -130,6 +131,7 @@ PRODUCTS: dict[str, ProductCommands] = {
             "stream": ("kraken.commands.futures.stream", "Channels of the WebSocket: one JSON object per line."),
         },
         Ticks(
+            kinds=("contracts",),
             group="instruments",
             call="get_instruments",
             rows="instruments",

@@ -105,6 +105,8 @@ class Alias(NamedTuple):
 class Ticks(NamedTuple):
     """Where the step of a market's prices is told."""
 
+    kinds: tuple[str, ...]
+    """What its markets are called: `pairs`, `symbols` or `contracts`."""
     group: str
     call: str
     tick: str

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from .errors import Facts, InvalidRequest
 from .types import Amount, exact_amount
 
-__all__ = ["Asset", "BalanceName", "Instrument", "Instruments", "split_balance"]
+__all__ = ["Asset", "BalanceName", "Instrument", "Instruments", "remainder", "split_balance"]
 
 
 class PairInfo(Protocol):
@@ -112,7 +112,7 @@ class Instrument(NamedTuple):
             InvalidRequest: The volume or the cost is below the minimum, or off the pair's steps; the message says which.
         """
         amount = exact_amount(volume)
-        if _remainder(amount, self.lot):
+        if remainder(amount, self.lot):
             raise _refused(
                 self.symbol, f"volume: {amount} is finer than the lot step; allowed: multiples of {self.lot:f}"
             )
@@ -121,7 +121,7 @@ class Instrument(NamedTuple):
         if price is None:
             return
         each = exact_amount(price)
-        if _remainder(each, self.tick):
+        if remainder(each, self.tick):
             raise _refused(self.symbol, f"price: {each} is finer than the tick; allowed: multiples of {self.tick:f}")
         cost = _EXACT.multiply(amount, each)
         if cost < self.minimum_cost:
@@ -217,7 +217,12 @@ def _to_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
     return _EXACT.quantize(_EXACT.multiply(steps, step), min(step, Decimal(1)))
 
 
-def _remainder(value: Decimal, step: Decimal) -> Decimal:
+def remainder(value: Decimal, step: Decimal) -> Decimal:
+    """What is left of a value when all whole steps are taken off it, whatever the precision of the program's decimals.
+
+    Raises:
+        InvalidRequest: The value is too large for that.
+    """
     try:
         return _EXACT.remainder(value, step)
     except InvalidOperation:
