@@ -90,6 +90,7 @@ def test_help_of_an_alias(run: Run, name: str) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     for positional in ALIASES[name].positional:
         assert positional.upper() in result.stdout.splitlines()[0]
+    assert ALIASES[name].example in result.stdout
     for preset in ALIASES[name].values:
         assert f"--{preset} " not in result.stdout
 
@@ -240,3 +241,13 @@ def test_every_channel_streams(run: Run, exchange_file: tuple[Emulator, str], en
     (line,) = result.stdout.splitlines()
     message = json.loads(line)
     assert str(message.get("channel", message.get("feed"))).startswith(endpoint.name)
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_examples_of_aliases(run: Run, exchange_file: tuple[Emulator, str], name: str) -> None:
+    _, file = exchange_file
+    result = run(*shlex.split(ALIASES[name].example)[1:], "--emulator-file", file, "--yes" if "buy" in name else "-v")
+    if name in ("sell", "cancel", "cancel-all"):
+        assert "nobody to ask" in result.stderr
+    else:
+        assert result.exit_code == 0, result.stderr

@@ -58,7 +58,8 @@ def test_an_interrupted_file_goes_on(run: Run, running: Emulator, ledger: list[s
     kept = json.loads(note.read_text())
     assert (kept["items"], kept["command"]) == (50, "spot account-data get-ledgers")
     with file.open("a") as half:
-        half.write('{"half of a line')  # what had been written behind the last whole page
+        # What had been written behind the last whole page, and more of it than comes.
+        half.write('{"half of a line' + "\n" * 100_000)
     before = len(running.requests)
     result = run(*ALL, "--save", str(file))
     assert f"{file}: going on after 50 items\n" in result.stderr

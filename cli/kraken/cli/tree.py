@@ -110,7 +110,7 @@ class EndpointCommand(click.Command):
             endpoint: What it calls.
             short: How its short name gives arguments, if it is one.
         """
-        super().__init__(name, help=(short.help if short else endpoint.summary), short_help=endpoint.summary)
+        super().__init__(name, help=short.help if short else endpoint.summary)
         self.endpoint = endpoint
         self.short = short
         self.own = list(self._own())
@@ -120,7 +120,7 @@ class EndpointCommand(click.Command):
         self._shown_apart = shared
 
     def _own(self) -> Iterable[click.Parameter]:
-        short = self.short or Alias("", "", "")
+        short = self.short or Alias("", "", "", "")
         by_name = {argument.name: argument for argument in self.endpoint.arguments}
         for name in short.positional:
             yield argument_of(by_name[name], self.endpoint.product)
@@ -168,12 +168,9 @@ class EndpointCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Example"):
-            formatter.write(f"  {self.endpoint.example if self.short is None else self._own_example()}\n")
+            formatter.write(f"  {self.short.example if self.short else self.endpoint.example}\n")
         # Not wrapped, so that it can be copied.
         formatter.write(f"\nKraken's page: {self.endpoint.url}\n")
-
-    def _own_example(self) -> str:
-        return f"kraken {self.name} ..."
 
 
 def _help_option(command: click.Command, ctx: click.Context) -> list[click.Option]:

@@ -92,6 +92,7 @@ def alias_fields(alias: Alias, entry: Entry, module: str) -> str:
     """The arguments of one `Alias`."""
     values = {
         "help": alias.help,
+        "example": alias.example or f"kraken {alias.name}",
         "module": f"kraken.commands.{entry.product}.{module}",
         "command": entry.constant,
         "positional": alias.arguments,

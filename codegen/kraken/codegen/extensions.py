@@ -433,13 +433,14 @@ EXTENSIONS: tuple[Extension, ...] = (
             "items": _object(
                 {"name": {"type": "string", "pattern": "^[a-z][a-z-]*$"}, "help": _TEXT},
                 {
+                    "example": {"type": "string", "pattern": "^kraken "},
                     "arguments": {"type": "array", "items": _NAME, "minItems": 1},
                     "values": {"type": "object", "minProperties": 1},
                     "defaults": {"type": "object", "minProperties": 1},
                 },
             ),
         },
-        "Short names on the command line: `kraken NAME`. The `arguments` that stand there without their names, the `values` of others that the "
+        "Short names on the command line: `kraken NAME`, with an `example` where that is not all of it. The `arguments` that stand there without their names, the `values` of others that the "
         "alias itself gives, and `defaults` of those that need not be given.",
     ),
     Extension(

@@ -83,6 +83,7 @@ class Alias:
 
     name: str
     help: str
+    example: str = ""
     arguments: tuple[str, ...] = ()
     """Arguments that are given without their options' names."""
     values: Json = field(default_factory=dict)

@@ -90,6 +90,7 @@ class Alias(NamedTuple):
     """A short name of an everyday command."""
 
     help: str
+    example: str
     module: str
     """Module of the table that holds the command."""
     command: str
