@@ -134,10 +134,14 @@ def test_no_connection_in_time() -> None:
 )
 def test_file(wire: Wire, reply: bytes) -> None:
     pieces: list[bytes] = []
+    told: list[tuple[int, int | None]] = []
     wire.play([READ, reply])
-    assert body_of(SingleCallTransport(wire.url).send(get(sink=pieces.append))) == b""
+    transport = SingleCallTransport(wire.url, on_piece=lambda length, total: told.append((length, total)))
+    assert body_of(transport.send(get(sink=pieces.append))) == b""
     assert b"".join(pieces) == BIG
     assert len(pieces) > 1
+    assert [length for length, _ in told] == list(map(len, pieces))
+    assert {total for _, total in told} == {len(BIG) if b"Content-Length" in reply else None}
 
 
 @pytest.mark.parametrize("status", ["200 OK", "500 Error"])

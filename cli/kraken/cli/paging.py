@@ -1,4 +1,4 @@
-"""All pages of a result: with progress on stderr, and into a file that goes on where it was interrupted."""
+"""Long work: all pages of a result, and files; with progress on stderr, and going on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from kraken.runtime.pagination import Pages, Progress
 
-__all__ = ["fetch_all"]
+__all__ = ["fetch_all", "progress_of_bytes"]
 
 
 def fetch_all(
@@ -138,3 +138,20 @@ def _progress(endpoint: Command, most: int | None) -> Iterator[Callable[[Progres
             bar.update(progress.items - bar.n)
 
         yield on_page
+
+
+@contextmanager
+def progress_of_bytes(endpoint: Command) -> Iterator[Callable[[int, int | None], None] | None]:
+    """The same for a file that is downloaded, in bytes."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=endpoint.name.replace("_", " "), unit="B", unit_scale=True, file=sys.stderr) as bar:
+
+        def on_piece(length: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(length)
+
+        yield on_piece

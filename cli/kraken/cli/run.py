@@ -75,6 +75,9 @@ def _own(name: str) -> str:
 def _call(session: Session, endpoint: Command, arguments: dict[str, Any], further: Mapping[str, Any]) -> None:
     if further.get("save") and endpoint.pages and not further.get("everything"):
         raise Refused("--save: goes with --all")
+    if endpoint.binary:
+        _download(session, endpoint, arguments, further.get("save"))
+        return
     client = session.rest(endpoint.product, signed=endpoint.auth, calls=2 if further.get("everything") else 1)
     group = getattr(client, endpoint.group)
     if further.get("everything"):
@@ -82,9 +85,6 @@ def _call(session: Session, endpoint: Command, arguments: dict[str, Any], furthe
 
         pages = getattr(group, endpoint.pages)
         fetch_all(pages, endpoint, arguments, session.settings, further.get("max_items"), further.get("save"))
-        return
-    if endpoint.binary:
-        _download(getattr(group, endpoint.name), arguments, further.get("save"))
         return
     from .output import show
 
@@ -96,11 +96,15 @@ def _call(session: Session, endpoint: Command, arguments: dict[str, Any], furthe
     show(result, session.settings)
 
 
-def _download(call: Any, arguments: dict[str, Any], to: str | None) -> None:
+def _download(session: Session, endpoint: Command, arguments: dict[str, Any], to: str | None) -> None:
     """A file, into another one or to a pipe."""
+    from .paging import progress_of_bytes
+
     if to is None and sys.stdout.isatty():
         raise Refused("the result is a file, not text; name where to write it with --save, or send it to a pipe")
-    found = call(**arguments, to=to)
+    with progress_of_bytes(endpoint) as on_piece:
+        client = session.rest(endpoint.product, signed=endpoint.auth, on_piece=on_piece)
+        found = getattr(getattr(client, endpoint.group), endpoint.name)(**arguments, to=to)
     if to is None:
         sys.stdout.buffer.write(found)
         sys.stdout.buffer.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +44,15 @@ class Session:
         self.settings = settings_of(ctx)
         self._emulator: Emulator | None = None
 
-    def rest(self, product: str, *, signed: bool, host: str = "", calls: int = 1) -> Any:
+    def rest(
+        self,
+        product: str,
+        *,
+        signed: bool,
+        host: str = "",
+        calls: int = 1,
+        on_piece: Callable[[int, int | None], None] | None = None,
+    ) -> Any:
         """A blocking REST client: `SpotClient` or `FuturesClient`.
 
         Args:
@@ -51,6 +60,7 @@ class Session:
             signed: Whether it needs a key; public clients never have one.
             host: Another address than Kraken's own; an emulator goes before it.
             calls: About how many calls it will make; for many, connections are kept.
+            on_piece: Called with the length of each piece of a file, and with that of all of it where the server tells.
 
         Raises:
             Refused: There is no key, or it cannot be used.
@@ -60,7 +70,7 @@ class Session:
         if calls == 1 and proxy_of(url, None) is None:
             from .transport import SingleCallTransport
 
-            options["transport"] = SingleCallTransport(url)
+            options["transport"] = SingleCallTransport(url, on_piece=on_piece)
         client = self._class(product, "Client")
         return self._ctx.with_resource(client(*self.credentials(product, signed=signed), **options))
 

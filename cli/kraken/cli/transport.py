@@ -7,6 +7,7 @@ import logging
 import os
 import ssl
 import zlib
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from urllib.parse import urlsplit
 
@@ -23,15 +24,23 @@ _BROKEN = (OSError, HTTPException, EOFError, zlib.error, ValueError)
 class SingleCallTransport:
     """Makes a connection for each request, and knows no proxy."""
 
-    def __init__(self, url: str, *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        verify: ssl.SSLContext | bool = True,
+        on_piece: Callable[[int, int | None], None] | None = None,
+    ) -> None:
         """Make a transport; nothing is connected.
 
         Args:
             url: Scheme and host of the server, and what its paths begin with.
             verify: False switches the check of TLS certificates off; or a TLS context of your own.
+            on_piece: Called with the length of each piece of a file, and with that of all of it where the server tells.
         """
         self._url = urlsplit(url)
         self._verify = verify
+        self._on_piece = on_piece
 
     def send(self, request: Request) -> Reply | Lost:
         """Send once. Never raises for what happens on the network, and never sends twice."""
@@ -74,16 +83,17 @@ class SingleCallTransport:
             connection.putheader(name, value)
         connection.endheaders(request.body or None)
 
-    @staticmethod
-    def _read(response: HTTPResponse, request: Request) -> Reply:
+    def _read(self, response: HTTPResponse, request: Request) -> Reply:
         if response.status < 200:
             raise HTTPException(f"an interim reply with status {response.status}, which nobody asked for")
         headers = {name.lower(): value.strip() for name, value in response.getheaders()}
         packed = headers.get("content-encoding") == "gzip"
         if request.sink is not None and is_file(response.status, headers):
-            source = gzip.GzipFile(fileobj=response) if packed else response
+            source, total = (gzip.GzipFile(fileobj=response), None) if packed else (response, response.length)
             while piece := source.read(_PIECE):
                 request.sink(piece)
+                if self._on_piece is not None:
+                    self._on_piece(len(piece), total)
             if response.length:  # reading in pieces does not tell that the rest is missing
                 raise IncompleteRead(b"", response.length)
             return Reply(response.status, headers, b"")
