@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from pydantic import BaseModel
 
 from kraken.cli.main import cli
+from kraken.cli.names import completions
 from kraken.cli.settings import Settings
+from kraken.cli.tables import print_csv
 from kraken.cli.tree import EndpointCommand, all_commands
 from kraken.codegen.build import load_products
 from kraken.codegen.catalogue import catalogue
@@ -251,3 +257,43 @@ def test_examples_of_aliases(run: Run, exchange_file: tuple[Emulator, str], name
         assert "nobody to ask" in result.stderr
     else:
         assert result.exit_code == 0, result.stderr
+
+
+def test_entries_of_all_pages_are_rows(run: Run, exchange_file: tuple[Emulator, str]) -> None:
+    _, file = exchange_file
+    one = run("ledger", "-o", "csv", "--emulator-file", file)
+    every = run("ledger", "--all", "-o", "csv", "--emulator-file", file)
+    rows = list(csv.DictReader(every.stdout.splitlines()))
+    assert {"", "refid", "amount", "fee"} <= rows[0].keys()
+    assert len(rows) > 5
+    assert every.stdout == one.stdout
+    assert all("." in row["amount"] and "E" not in row["amount"] for row in rows)
+
+
+def test_json_in_a_cell_has_times_as_they_came_and_no_exponents(capsys: pytest.CaptureFixture[str]) -> None:
+    class Fill(BaseModel):
+        fee: Decimal
+        at: str
+
+        @property
+        def at_utc(self) -> datetime:
+            return datetime(1970, 1, 1, 0, 0, 1, 500_000, UTC)
+
+    print_csv([{"fills": [Fill(fee=Decimal("0E-10"), at="1.50")]}])
+    ((cell,),) = list(csv.reader(capsys.readouterr().out.splitlines()))[1:]
+    assert json.loads(cell) == [{"fee": "0.0000000000", "at": "1.50"}]
+
+
+def test_names_that_are_kept_are_those_of_the_calls_that_take_them(
+    run: Run, exchange_file: tuple[Emulator, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, file = exchange_file
+    monkeypatch.setenv("KRAKEN_CACHE_DIR", str(tmp_path))
+    assert run("completion", "refresh", "--emulator-file", file).exit_code == 0
+    kept = json.loads((tmp_path / "names.json").read_text())
+    assert "XBTUSD" in kept["pairs"]
+    assert "BTC/USD" in kept["symbols"]
+    assert not any("XBT" in each for each in kept["symbols"])
+    offered = [each.value for typed in ("xbt", "BTC", "ETH/U") for each in completions("pairs", typed)]
+    assert offered == ["XBTUSD", "BTC/USD", "ETH/USD"]
+    assert [each.value for each in completions("symbols", "ETH/USD,btc/u")] == ["ETH/USD,BTC/USD"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from kraken.runtime._version import __version__
 from .conftest import PROGRAM, Recorder, Run, process
 
 HEAVY = (
+    "asyncio",
     *("httpx", "pydantic", "msgspec", "websockets", "uvicorn", "starlette", "yaml", "rich", "jmespath", "tqdm"),
     *("keyring", "kraken.spot", "kraken.futures", "kraken.unified", "kraken.emulator"),
 )
@@ -93,6 +95,18 @@ def test_completion_imports_the_table_of_the_group_alone(
     begun = typed.rpartition(" ")[2]
     assert set(completed.split()) <= offered
     assert all(each.startswith(begun) for each in offered)
+
+
+def test_a_call_imports_nothing_for_streams_or_tables(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.answer = b'{"error":[],"result":{"unixtime":1777852800,"rfc1123":"Mon,  4 May 26 00:00:00 +0000"}}'
+    file = tmp_path / "emulator.json"
+    file.write_text(json.dumps({"spot_url": recorder.url}))
+    arguments = ["--emulator-file", str(file), "spot", "market-data", "get-server-time"]
+    done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)["unixtime"] == 1777852800
+    heavy, tables = (line.split()[1:] for line in done.stderr.splitlines())
+    assert heavy == ["kraken.spot", "msgspec", "pydantic"]
+    assert tables == ["kraken.commands.spot", "kraken.commands.spot.market_data"]
 
 
 def test_the_check_of_imports_sees_them() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
@@ -45,7 +44,11 @@ def run(ctx: click.Context, endpoint: Command, arguments: dict[str, Any], furthe
     ask(session, endpoint, arguments, further.get("confirm_amount"))
     if endpoint.kind == "rest":
         _call(session, endpoint, arguments, further)
-    elif endpoint.kind == "channel":
+        return
+    # Not imported for REST, which needs none of it.
+    import asyncio
+
+    if endpoint.kind == "channel":
         asyncio.run(_stream(session, endpoint, arguments, further.get("messages")))
     else:
         from .output import show
