@@ -123,7 +123,7 @@ class Canned:
     exchange: Exchange
     requests: list[Request]
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, **_options: object) -> None:
         self.url = url
 
     def send(self, request: Request) -> Reply | Lost:
