@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -135,6 +136,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the program with the arguments of the process, and end the process."""
+    # Most commands are over before there is garbage to look for.
+    gc.set_threshold(50_000, 20, 20)
     cli.main(prog_name="kraken")
 
 

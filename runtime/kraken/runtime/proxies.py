@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from .checks import proxy_url
 
@@ -16,6 +17,12 @@ def proxy_of(url: str, proxy: str | None) -> str | None:
 
 
 def _environment_proxy(url: str) -> str | None:
+    asks_system = sys.platform in ("darwin", "win32")
+    if not asks_system and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # It takes long to import, and there is rarely a proxy.
+    from urllib.request import getproxies, proxy_bypass
+
     parts = urlsplit(url)
     if proxy_bypass(parts.hostname or ""):
         return None
