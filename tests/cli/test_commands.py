@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +31,7 @@ from kraken.runtime.transport import Lost, Reply, Request
 
 from ..specs import FOLDER, Exchange, rest_exchanges
 from ..support import numbers_as_text, wire_of
-from .conftest import Run, describe
+from .conftest import PROGRAM, Run, describe
 
 COMMANDS = list(all_commands())
 IDS = ["-".join(each.path) for each in COMMANDS]
@@ -247,6 +249,27 @@ def test_every_channel_streams(run: Run, exchange_file: tuple[Emulator, str], en
     (line,) = result.stdout.splitlines()
     message = json.loads(line)
     assert str(message.get("channel", message.get("feed"))).startswith(endpoint.name)
+
+
+@pytest.mark.parametrize("path", sorted(SILENT))
+def test_a_silent_channel_waits_until_it_is_interrupted(
+    exchange_file: tuple[Emulator, str], path: tuple[str, str]
+) -> None:
+    _, file = exchange_file
+    (endpoint,) = [each for each in COMMANDS if each.kind == "channel" and (each.product, each.name) == path]
+    with subprocess.Popen(
+        [*PROGRAM, *shlex.split(endpoint.example)[1:], "-v", "--emulator-file", file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
+        assert running.stderr is not None
+        assert any("Open(" in line for line in running.stderr)
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=30)
+    assert (running.returncode, output) == (130, "")
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("name", ALIASES)
