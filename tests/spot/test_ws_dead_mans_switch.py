@@ -93,6 +93,8 @@ def test_it_keeps_itself_alive_and_ends(exchange: Emulator, clock: Clock) -> Non
 def test_the_orders_of_a_dead_program_are_cancelled(exchange: Emulator, clock: Clock) -> None:
     async def scenario() -> None:
         async with client(exchange, timing=FakeTime().timing, silence_timeout=None) as ws:
+            # Something is subscribed, or the exchange would close the connection after a minute, too.
+            await ws.account().open()
             await ws.add_order(**ROW)
             async with ws.dead_mans_switch():
                 clock.pass_(61)

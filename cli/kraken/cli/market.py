@@ -138,11 +138,13 @@ class Market:
     # ------------------------------------------------------------------ life
 
     async def __aenter__(self) -> Self:
+        self._feeds = self._session.sockets(self.product, signed=False)
+        # Before it is opened: the connection may be there before the next line is reached.
+        self._feeds.on_event(lambda event: self._happened("feeds", event))
         async with AsyncExitStack() as stack:
-            self._feeds = await stack.enter_async_context(self._session.sockets(self.product, signed=False))
+            await stack.enter_async_context(self._feeds)
             self._rest = await stack.enter_async_context(_rest_client(self._session, self.product))
             self._stack = stack.pop_all()
-        self._feeds.on_event(lambda event: self._happened("feeds", event))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -218,8 +220,8 @@ class Market:
         self.links["book"] = Link()
         self.fault = ""
         client = self._session.sockets(self.product, signed=False, kind="OrderBookClient", **options)
+        client.on_event(lambda event: self._happened("book", event))
         async with client:
-            client.on_event(lambda event: self._happened("book", event))
             try:
                 await client.add_book([self.pair])
                 self.book = client.book(self.pair)

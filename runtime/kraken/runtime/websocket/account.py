@@ -40,6 +40,7 @@ from .events import Malformed
 from .merging import Balances, Fills, Margins, Orders, Positions, at_path, moment_of
 from .pacing import backoff
 from .subscription import field, is_snapshot
+from .tasks import begin
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -388,7 +389,7 @@ class KeptAccount(ABC, Generic[Order, Fill, Events]):
             self._missing += self._lost
             self._lost.clear()
             if self._recovery is None or self._recovery.done():
-                self._recovery = asyncio.get_running_loop().create_task(self._recover(), name="kraken account recovery")
+                self._recovery = begin(self._recover(), name="kraken account recovery")
 
     def _finish(self, error: KrakenError | None) -> None:
         if self._ended:
@@ -763,7 +764,7 @@ class _Feed:
         """The snapshot follows, or is here already."""
         self.expect_nothing()
         if not self.current:
-            self._expectation = asyncio.get_running_loop().create_task(self._expect_snapshot(subscription))
+            self._expectation = begin(self._expect_snapshot(subscription))
 
     async def _expect_snapshot(self, subscription: Subscription) -> None:
         """Other frames keep the watchdog quiet when the one that is needed never comes."""

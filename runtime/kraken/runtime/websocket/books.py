@@ -15,6 +15,7 @@ from .client import WebSocketClient, load, warn_of_experiment
 from .events import BookInvalid, BookRestored
 from .pacing import backoff
 from .subscription import is_snapshot
+from .tasks import begin
 
 if TYPE_CHECKING:
     import ssl
@@ -204,7 +205,7 @@ class BooksClient(ABC, WebSocketClient, Generic[B]):
         self._recover_by(self._recover(report.symbol, failures))
 
     def _recover_by(self, recovery: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(recovery)
+        task = begin(recovery)
         self._recoveries.add(task)
         task.add_done_callback(self._recoveries.discard)
 

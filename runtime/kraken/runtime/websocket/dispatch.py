@@ -8,6 +8,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .tasks import begin
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,7 +56,7 @@ class Dispatcher:
             self._dropped += 1
         self._calls.append((handler, arguments))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="kraken websocket handlers")
+            self._task = begin(self._run(), name="kraken websocket handlers")
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

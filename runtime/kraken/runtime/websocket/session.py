@@ -44,6 +44,7 @@ from .subscription import (
     refusal,
     require_compatible,
 )
+from .tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
@@ -512,7 +513,7 @@ class Session:
             self._was_open = False
             if self._opened.done():
                 self._opened = self._loop.create_future()
-            self._task = self._loop.create_task(self._run(), name=f"kraken websocket {self.name}")
+            self._task = begin(self._run(), name=f"kraken websocket {self.name}")
 
     async def open(self, *, pin: bool = False) -> Wire:
         """Wait until the socket is open.
@@ -634,12 +635,12 @@ class Session:
 
     async def _serve(self, wire: Wire) -> None:
         """Keep a connection in order until it is gone."""
-        keepers = [self._loop.create_task(self._reconcile(wire))]
+        keepers = [begin(self._reconcile(wire))]
         if self._backing.options.silence is not None:
-            keepers.append(self._loop.create_task(self._watch(wire, self._backing.options.silence)))
+            keepers.append(begin(self._watch(wire, self._backing.options.silence)))
         if self._dialect.keepalive is not None:
-            keepers.append(self._loop.create_task(self._keep_alive(wire, self._dialect.keepalive)))
-        lost = self._loop.create_task(wire.wait_closed())
+            keepers.append(begin(self._keep_alive(wire, self._dialect.keepalive)))
+        lost = begin(wire.wait_closed())
         try:
             await asyncio.wait([lost, *keepers], return_when=asyncio.FIRST_COMPLETED)
             if not lost.done():

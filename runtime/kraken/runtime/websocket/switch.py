@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import Facts, InvalidRequest, KrakenError, NotSent, OrderStateUnknown
 from .events import Dropped, Reopened, SwitchFired, SwitchLeftOn, SwitchNotRenewed
+from .tasks import begin
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -86,10 +87,9 @@ class DeadMansSwitch:
         if self._tasks:
             raise InvalidRequest("this switch is on already")
         await self._set(self._seconds)
-        loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._keep_on(), name="kraken dead man's switch"),
-            loop.create_task(self._watch(), name="kraken dead man's switch, connection"),
+            begin(self._keep_on(), name="kraken dead man's switch"),
+            begin(self._watch(), name="kraken dead man's switch, connection"),
         ]
         return self
 
