@@ -320,3 +320,12 @@ def test_names_that_are_kept_are_those_of_the_calls_that_take_them(
     offered = [each.value for typed in ("xbt", "BTC", "ETH/U") for each in completions("pairs", typed)]
     assert offered == ["XBTUSD", "BTC/USD", "ETH/USD"]
     assert [each.value for each in completions("symbols", "ETH/USD,btc/u")] == ["ETH/USD,BTC/USD"]
+
+
+@pytest.mark.parametrize("endpoint", [each for each in COMMANDS if each.ends or each.replaced_by], ids=lambda each: "-".join(each.path))  # fmt: skip
+def test_what_ends_is_told_in_help_and_reference(run: Run, endpoint: Command) -> None:
+    help_page = " ".join(run(*endpoint.path, "--help").stdout.split())
+    reference = run("docs", *endpoint.path).stdout
+    for words in (endpoint.ends, f"Deprecated by Kraken: use {endpoint.replaced_by}." * bool(endpoint.replaced_by)):
+        assert words in reference
+        assert words.replace("-", "") in help_page.replace("- ", "").replace("-", "")

@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from kraken.commands import ALIASES
 from kraken.runtime.command import Argument, Command
 
 from .settings import common_options, settings_of
-from .tree import all_commands, table
+from .tree import aliases_of, all_commands
 
 __all__ = ["catalogue"]
 
@@ -45,7 +44,7 @@ def entry(endpoint: Command) -> dict[str, Any]:
         "group": endpoint.group,
         "name": endpoint.name,
         "command": " ".join(("kraken", *endpoint.path)),
-        "aliases": _aliases(endpoint),
+        "aliases": [f"kraken {name}" for name in aliases_of(endpoint)],
         "summary": endpoint.summary,
         "streams": endpoint.kind == "channel",
         "auth": endpoint.auth,
@@ -58,16 +57,6 @@ def entry(endpoint: Command) -> dict[str, Any]:
         "example": endpoint.example,
         "url": endpoint.url,
     }
-
-
-def _aliases(endpoint: Command) -> list[str]:
-    return [
-        f"kraken {name}"
-        for name, alias in ALIASES.items()
-        if f".{endpoint.product}." in alias.module
-        and table(alias.module).get(endpoint.path[-1]) is endpoint
-        and alias.command == endpoint.name.upper()
-    ]
 
 
 def _parameter(argument: Argument) -> dict[str, Any]:

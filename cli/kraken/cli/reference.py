@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,7 +16,7 @@ from kraken.runtime.command import Alias, Argument, Command
 
 from .commands import Refused, no_such
 from .settings import COMMON
-from .tree import all_commands, table
+from .tree import aliases_of, all_commands, endpoint_of, facts, table
 
 __all__ = ["docs", "pages"]
 
@@ -39,8 +37,7 @@ def docs(operation: tuple[str, ...]) -> None:
     words = [each.replace("_", "-") for each in operation if each != "kraken"]
     found = [each for each in all_commands() if list(each.path[-len(words) :]) == words]
     if not found and len(words) == 1 and words[0] in ALIASES:
-        short = ALIASES[words[0]]
-        found = [each for each in table(short.module).values() if each.name.upper() == short.command]
+        found = [endpoint_of(ALIASES[words[0]])]
     if not found:
         raise Refused(no_such("operation", " ".join(words), [*{each.path[-1] for each in all_commands()}, *ALIASES]))
     text = "\n".join(entry(each) for each in found)
@@ -60,45 +57,22 @@ def docs(operation: tuple[str, ...]) -> None:
 def entry(endpoint: Command) -> str:
     """The reference of one command, as Markdown."""
     parts = [f"### kraken {' '.join(endpoint.path)}", f"{endpoint.summary} {endpoint.description}".strip()]
-    parts += [" ".join(_facts(endpoint))]
+    parts += facts(endpoint)
+    if endpoint.pages:
+        parts.append("With `--all` it fetches all pages.")
     if endpoint.arguments:
         rows = ["| Option | Takes | Meaning |", "| --- | --- | --- |", *map(_row, endpoint.arguments)]
         parts.append("\n".join(rows))
-    together = [" or ".join(f"`{_option(name)}`" for name in group) for group in endpoint.exclusive]
+    options = {argument.name: argument.option for argument in endpoint.arguments}
+    together = [" or ".join(f"`{options[name.rstrip('_')]}`" for name in group) for group in endpoint.exclusive]
     parts += [f"Only one of {group}." for group in together]
-    if endpoint.result:
-        parts.append(f"Result: {endpoint.result}")
-    for name, short in ALIASES.items():
-        if table(short.module).get(endpoint.path[-1]) is endpoint and short.command == endpoint.name.upper():
-            parts.append(f"In short: `{_synopsis(name, short)}`.")
+    parts += [f"In short: `{_synopsis(name, short)}`." for name, short in aliases_of(endpoint).items()]
     parts += [f"```bash\n{endpoint.example}\n```", f"[Kraken's page]({endpoint.url})"]
     return "\n\n".join(parts) + "\n"
 
 
 def _synopsis(name: str, short: Alias) -> str:
     return " ".join(["kraken", name, *(each.upper() for each in short.positional)])
-
-
-def _facts(endpoint: Command) -> Iterable[str]:
-    if endpoint.experimental:
-        yield f"**Experimental**: its {endpoint.experimental} are in part taken over by analogy."
-    if endpoint.replaced_by:
-        yield f"**Deprecated** by Kraken: use {endpoint.replaced_by}."
-    yield (
-        "API key permission: " + ("; ".join(endpoint.permissions) or "any") + "."
-        if endpoint.auth
-        else "Needs no API key."
-    )
-    if endpoint.cost:
-        yield endpoint.cost
-    if endpoint.danger != "none":
-        yield f"It {endpoint.danger}, so it asks before sending."
-    if endpoint.pages:
-        yield "With `--all` it fetches all pages."
-
-
-def _option(name: str) -> str:
-    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def _row(argument: Argument) -> str:
@@ -126,7 +100,8 @@ def _overview() -> str:
         rows = [f"| [`{group}`]({name}.md#{group}) | {text} |" for group, (_, text) in product.groups.items()]
         parts += [f"## kraken {name}", "\n".join(["| Group | What |", "| --- | --- |", *rows])]
     rows = [
-        f"| `{_synopsis(name, short)}` | {short.help} | `kraken {_full(short)}` |" for name, short in ALIASES.items()
+        f"| `{_synopsis(name, short)}` | {short.help} | `kraken {' '.join(endpoint_of(short).path)}` |"
+        for name, short in ALIASES.items()
     ]
     parts += ["## Everyday", "\n".join(["| Command | What | In full |", "| --- | --- | --- |", *rows])]
     rows = [
@@ -142,11 +117,6 @@ def _overview() -> str:
 
 def _variable(name: str) -> str:
     return f"`{name}`" if name else ""
-
-
-def _full(short: Alias) -> str:
-    found: Any = next(each for each in table(short.module).values() if each.name.upper() == short.command)
-    return " ".join(found.path)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from kraken.commands import PRODUCTS
 from kraken.runtime.proxies import proxy_of
 
 from .commands import Refused
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from kraken.emulator import Emulator
 
 __all__ = ["Session", "running_emulator"]
-
-_NAMES = {"spot": "Spot", "futures": "Futures", "unified": "Unified"}
-_KEY_OF = {"spot": "spot", "futures": "futures", "unified": "spot"}
-"""Which product's key each product takes."""
 
 
 class Session:
@@ -111,7 +108,7 @@ class Session:
 
     def key_if_any(self, product: str) -> Credentials | None:
         """The key for a product, if there is one."""
-        owner = _KEY_OF[product]
+        owner = PRODUCTS[product].key_of
         if emulator := self.emulator:
             of_futures = Credentials(emulator.futures_key, emulator.futures_secret)
             return Credentials(emulator.key, emulator.secret) if owner == "spot" else of_futures
@@ -121,7 +118,7 @@ class Session:
     @staticmethod
     def missing_key(product: str) -> str:
         """What to say when there is no key: that one is needed, and how to give it."""
-        return missing_key(_KEY_OF[product])
+        return missing_key(PRODUCTS[product].key_of)
 
     @property
     def is_production(self) -> bool:
@@ -155,7 +152,7 @@ class Session:
 
     @staticmethod
     def _class(product: str, kind: str) -> Any:
-        return getattr(import_module(f"kraken.{product}"), f"{_NAMES[product]}{kind}")
+        return getattr(import_module(f"kraken.{product}"), f"{product.title()}{kind}")
 
 
 def running_emulator() -> AbstractContextManager[Emulator]:

@@ -16,7 +16,7 @@ from .arguments import argument_of, option_of
 from .commands import Lazy, LazyGroup
 from .settings import common_options
 
-__all__ = ["EndpointCommand", "alias", "all_commands", "product", "table"]
+__all__ = ["EndpointCommand", "alias", "aliases_of", "all_commands", "endpoint_of", "facts", "product", "table"]
 
 
 @cache
@@ -31,7 +31,18 @@ def product(name: str) -> click.Command:
 def alias(name: str) -> click.Command:
     """An everyday command by its short name."""
     short = ALIASES[name]
-    return EndpointCommand(name, getattr(import_module(short.module), short.command), short)
+    return EndpointCommand(name, endpoint_of(short), short)
+
+
+def endpoint_of(short: Alias) -> Command:
+    """What a short name stands for."""
+    found: Command = getattr(import_module(short.module), short.command)
+    return found
+
+
+def aliases_of(endpoint: Command) -> dict[str, Alias]:
+    """The short names of a command."""
+    return {name: short for name, short in ALIASES.items() if endpoint_of(short) is endpoint}
 
 
 def table(module: str) -> dict[str, Command]:
@@ -151,7 +162,7 @@ class EndpointCommand(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)
-        for text in (self.endpoint.description, *_facts(self.endpoint)):
+        for text in (self.endpoint.description, *facts(self.endpoint)):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(text)
@@ -207,7 +218,8 @@ def _further_options(endpoint: Command) -> Iterable[click.Option]:
         )
 
 
-def _facts(endpoint: Command) -> Iterable[str]:
+def facts(endpoint: Command) -> Iterable[str]:
+    """What is to be known of a command besides its arguments, a sentence or two each."""
     if endpoint.experimental:
         yield f"Experimental: Kraken documents it, but its {endpoint.experimental} are in part taken over by analogy."
     if endpoint.replaced_by:

@@ -553,6 +553,12 @@ class Product:
     account: Account | None = None
 
     @property
+    def key_of(self) -> str:
+        """The product whose API keys it takes: the one whose call gives the token of its sockets, or itself."""
+        token = next((socket.token for socket in self.sockets.values() if socket.token), "")
+        return token.rpartition("/")[0] or self.name
+
+    @property
     def switch(self) -> Method | None:
         """The method that is a dead man's switch."""
         return next((method for method in self.methods if method.switch is not None), None)

@@ -12,6 +12,7 @@ __all__ = ["ALIASES", "PRODUCTS"]
 PRODUCTS: dict[str, ProductCommands] = {
     "spot": ProductCommands(
         "Everything of Kraken Spot.",
+        "spot",
         {
             "account-data": (
                 "kraken.commands.spot.account_data",
@@ -58,6 +59,7 @@ PRODUCTS: dict[str, ProductCommands] = {
     ),
     "futures": ProductCommands(
         "Everything of Kraken Futures.",
+        "futures",
         {
             "account-history": (
                 "kraken.commands.futures.account_history",
@@ -141,6 +143,7 @@ PRODUCTS: dict[str, ProductCommands] = {
     ),
     "unified": ProductCommands(
         "Everything of Kraken Unified.",
+        "spot",
         {
             "stream": ("kraken.commands.unified.stream", "Channels of the WebSocket: one JSON object per line."),
             "ws": ("kraken.commands.unified.ws", "Requests over the WebSocket, each with its reply."),

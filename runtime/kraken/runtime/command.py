@@ -124,6 +124,8 @@ class ProductCommands(NamedTuple):
     """The groups of commands of one product."""
 
     title: str
+    key_of: str
+    """The product whose API keys it takes."""
     groups: dict[str, tuple[str, str]]
     """Module of the table, and a line of help, by the group's name on the command line."""
     ticks: Ticks | None = None

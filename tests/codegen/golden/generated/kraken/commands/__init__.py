@@ -12,6 +12,7 @@ __all__ = ["ALIASES", "PRODUCTS"]
 PRODUCTS: dict[str, ProductCommands] = {
     "spot": ProductCommands(
         "Everything of Kraken Spot.",
+        "spot",
         {
             "market-data": ("kraken.commands.spot.market_data", "Prices for everybody."),
             "trading": ("kraken.commands.spot.trading", "Orders and what they are paid with."),
@@ -21,6 +22,7 @@ PRODUCTS: dict[str, ProductCommands] = {
     ),
     "futures": ProductCommands(
         "Everything of Kraken Futures.",
+        "futures",
         {
             "orders": ("kraken.commands.futures.orders", "Orders of a small exchange."),
         },
